@@ -1,0 +1,54 @@
+# Everything a person does with this tree, one word each. Needs python3 (3.11 or newer) with venv, make and git.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+MAKEFLAGS += --no-print-directory
+
+PYTHON ?= $(shell for name in python3 python3.14 python3.13 python3.12 python3.11; do \
+  "$$name" -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo "$$name"; break; }; done)
+BIN := .venv/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --quiet
+# Arguments for pytest, for example: make test ARGS="tests/unit -k merkle"
+ARGS ?=
+
+.PHONY: help install demo test check bench accuracy torture mutants docs clean
+
+help: ## list these words
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 18
+
+install: .venv/installed ## create .venv with the locked dependencies and the cutter command
+
+.venv/bin/python:
+	@if [ -z "$(PYTHON)" ]; then echo "iu-cutter needs Python 3.11 or newer, and no python3 of that age is on the PATH." >&2; exit 1; fi
+	@if ! "$(PYTHON)" -c 'import ensurepip, venv' 2>/dev/null; then \
+	  echo "$(PYTHON) cannot make virtual environments here; on Debian: apt install python3-venv" >&2; exit 1; fi
+	@"$(PYTHON)" -m venv .venv
+
+.venv/locked: requirements/development.txt | .venv/bin/python
+	@echo "installing the locked dependencies into .venv"
+	@$(PIP) --require-hashes --only-binary :all: --no-deps --requirement requirements/development.txt
+	@$(BIN)/python -m pip --disable-pip-version-check check >/dev/null
+	@touch $@
+
+.venv/installed: .venv/locked pyproject.toml
+	@$(PIP) --no-deps --no-build-isolation --editable .
+	@touch $@
+
+demo: install ## start PostgreSQL, cut the sample charter dry and live, show what to look at next
+	@$(BIN)/cutter demo
+
+test: check ## the checks, then every test (ARGS="..." goes to pytest)
+	@$(BIN)/python -m pytest $(ARGS)
+
+check: install ## lint, format, types, layers, house rules
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports --no-cache --no-logo
+	@$(BIN)/python -m pytest tests/house
+
+clean: ## remove what the other words made (.venv, build, caches)
+	@rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache
+	@find . -name __pycache__ -type d -not -path './.git/*' -prune -exec rm -rf {} +

@@ -1,0 +1,1 @@
+"""ADAPTER: keys, signers, encryption of backups."""

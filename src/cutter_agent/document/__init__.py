@@ -1,0 +1,1 @@
+"""PURE: source text to units; knows no run, no phase, no database."""

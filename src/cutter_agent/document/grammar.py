@@ -1,0 +1,292 @@
+"""A text profile: which lines of a kind of document begin a unit, and what that unit is called.
+
+Profiles are data: TOML, linted before use, named by the digest of their bytes. All forms of all
+rules compile to one alternation that is anchored at a literal newline.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import tomllib
+import unicodedata
+from dataclasses import dataclass, field
+from typing import Final
+
+from cutter_agent.document.numbering import NUMBERINGS, Numbering
+from cutter_agent.document.pattern import lint_pattern
+from cutter_agent.document.toml_fields import Fields
+from cutter_agent.document.units import KINDS
+from cutter_agent.errors import StopRefusedInput
+
+SCHEMA: Final = "cutter.profile/1"
+RULES_MAX: Final = 64
+PROFILE_BYTES_MAX: Final = 262_144
+ROLES: Final = ("unit", "group", "zone")
+"""unit: a unit of the text; group: a header that only groups; zone: no content from here on."""
+HEADINGS: Final = ("line", "next", "none")
+"""Where the heading stands: on the rest of the line, there or on the next line, nowhere."""
+CHAINS: Final = ("document", "parent", "none")
+"""Whether numbers run on through the document, restart in each parent, or do not run."""
+SCOPES: Final = ("enacted_only", "all")
+_TOKEN_RE: Final = re.compile(r"[^\W_](?:[\w-]{0,30}[^\W_])?")
+_NAME_RE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+_SEPARATOR: Final = r"(?:[*_]{0,3}[.:)][*_]{0,3}|[*_]{0,3}(?![\w.]))"
+_LEAD_HEADED: Final = r"\n[ \t]{0,3}(#{1,6}[ \t]{1,4})"
+_LEAD_MARKDOWN: Final = r"\n[ \t]{0,60}(#{1,6}[ \t]{1,4})?[*_]{0,3}"
+_LEAD_PLAIN: Final = r"\n[ \t]{0,60}(#{1,6}[ \t]{1,4})?"
+_FIRST_ARM_GROUP: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One way in which a unit can begin.
+
+    Attributes:
+        name: what findings and `cutter profile test` call it.
+        kind: one of the closed core of kinds.
+        alias: what the law calls this kind.
+        token: how the address names it, or "" for a heading's own words.
+        level: nesting depth; a smaller one stands above.
+        role: one of ROLES.
+        heading: one of HEADINGS.
+        chain: one of CHAINS.
+        depth: True if Markdown's number signs, where present, give the level.
+        headed: True if only a Markdown heading can begin it.
+        inline: True if it may also begin right behind another mark on the same line.
+        keyword: True if a word marks it (Điều, Section, §), not a bare number.
+        numbering: how it counts.
+        forms: the patterns of its marks, words and number filled in.
+    """
+
+    name: str
+    kind: str
+    alias: str
+    token: str
+    level: int
+    role: str
+    heading: str
+    chain: str
+    depth: bool
+    headed: bool
+    inline: bool
+    keyword: bool
+    numbering: Numbering
+    forms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StatusRules:
+    """How a status is told and which units count.
+
+    Attributes:
+        scope: enacted_only or all.
+        default: status of a document that says nothing.
+        keys: names of a status field, in lower case (front matter, or a line below a heading).
+        words: status by what the text may call it, in lower case.
+    """
+
+    scope: str = "all"
+    default: str = ""
+    keys: tuple[str, ...] = ()
+    words: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A profile, parsed, linted and compiled.
+
+    Attributes:
+        name: its name.
+        toml_sha256: digest of its TOML bytes; pinned with the source.
+        title: one line that says for which texts it is.
+        languages: the languages of those texts (BCP 47).
+        markdown: True if Markdown's marks are understood (number signs, bold, fences).
+        rules: its rules, in order of precedence.
+        status: its status cascade.
+        quotes: pairs of marks that open and close quoted text.
+        scan: the one alternation over all forms, anchored at a newline.
+        arms: for each alternative of `scan`: its rule and whether it holds a number.
+    """
+
+    name: str
+    toml_sha256: str
+    title: str
+    languages: tuple[str, ...]
+    markdown: bool
+    rules: tuple[Rule, ...]
+    status: StatusRules
+    quotes: tuple[tuple[str, str], ...]
+    scan: re.Pattern[str]
+    arms: dict[int, tuple[int, bool]]
+
+
+def parse_profile(toml: bytes) -> Profile:
+    """The profile that these bytes describe.
+
+    Raises:
+        StopRefusedInput: it is no profile, or a rule of it is wrong; the sentence says which.
+    """
+    if len(toml) > PROFILE_BYTES_MAX:
+        raise _refuse(f"the profile is longer than {PROFILE_BYTES_MAX} bytes")
+    try:
+        text = unicodedata.normalize("NFC", toml.decode("utf-8"))
+        data = tomllib.loads(text)
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise _refuse(f"the profile is not TOML: {error}") from error
+    fields = Fields(data, "profile")
+    schema = fields.text("schema")
+    if schema != SCHEMA:
+        raise _refuse(f"the profile says schema {schema!r}, expected {SCHEMA!r}")
+    name = fields.text("name")
+    if not _NAME_RE.fullmatch(name):
+        raise _refuse(f"the profile's name {name!r} is not lower-case letters, digits and dashes")
+    markdown = fields.flag("markdown", default=False)
+    rules = tuple(_rule(item) for item in fields.tables("rule"))
+    _check_rules(rules)
+    status = _status(fields.table("status"))
+    quotes = tuple(_pair(item) for item in fields.texts("quotes"))
+    title = fields.text("title")
+    languages = fields.texts("languages")
+    fields.finish()
+    scan, arms = _compile(rules, markdown=markdown)
+    return Profile(
+        name=name,
+        toml_sha256=hashlib.sha256(toml).hexdigest(),
+        title=title,
+        languages=languages,
+        markdown=markdown,
+        rules=rules,
+        status=status,
+        quotes=quotes,
+        scan=scan,
+        arms=arms,
+    )
+
+
+def _refuse(fact: str) -> StopRefusedInput:
+    return StopRefusedInput(
+        fact, expected="a linted text profile", remedy="cutter profile test FILE PROFILE"
+    )
+
+
+def _pair(text: str) -> tuple[str, str]:
+    if len(text) != 2:  # noqa: PLR2004 -- a pair is two
+        raise _refuse(f"quotes holds {text!r}, expected an opening and a closing mark")
+    return text[0], text[1]
+
+
+def _choice(value: str, allowed: tuple[str, ...], what: str) -> str:
+    if value not in allowed:
+        raise _refuse(f"{what} is {value!r}, expected one of {', '.join(allowed)}")
+    return value
+
+
+def _rule(fields: Fields) -> Rule:
+    name = fields.text("name")
+    where = f"rule {name!r}"
+    kind = fields.text("kind")
+    if kind not in KINDS:
+        raise _refuse(f"{where} names the kind {kind!r}, which is not one of {len(KINDS)} kinds")
+    numbering_name = fields.text("numbering", default="none")
+    if numbering_name not in NUMBERINGS:
+        raise _refuse(f"{where} counts in {numbering_name!r}; known: {', '.join(NUMBERINGS)}")
+    numbering = NUMBERINGS[numbering_name]
+    words = fields.texts("words", default=())
+    token = fields.text("token", default="")
+    if token and not _TOKEN_RE.fullmatch(token):
+        raise _refuse(f"{where} has the token {token!r}: letters, digits and dashes only")
+    level = fields.number("level")
+    rule = Rule(
+        name=name,
+        kind=kind,
+        alias=fields.text("alias", default=token or name),
+        token=token,
+        level=level,
+        role=_choice(fields.text("role", default="unit"), ROLES, f"role of {where}"),
+        heading=_choice(fields.text("heading", default="line"), HEADINGS, f"heading of {where}"),
+        chain=_choice(fields.text("chain", default="parent"), CHAINS, f"chain of {where}"),
+        depth=fields.flag("depth", default=False),
+        headed=fields.flag("headed", default=False),
+        inline=fields.flag("inline", default=False),
+        keyword=fields.flag("keyword", default=bool(words)),
+        numbering=numbering,
+        forms=tuple(_form(form, words, numbering, where) for form in fields.texts("forms")),
+    )
+    fields.finish()
+    if not rule.forms:
+        raise _refuse(f"{where} has no forms")
+    return rule
+
+
+def _form(form: str, words: tuple[str, ...], numbering: Numbering, where: str) -> str:
+    """One form as a pattern: words, number, separator and spaces filled in, then linted."""
+    if ("<num>" in form) != bool(numbering.pattern):
+        raise _refuse(f"{where}: <num> in its forms and its numbering must go together")
+    if form.count("<num>") > 1 or ("<word>" in form and not words):
+        raise _refuse(f"{where}: one <num> a form at most, and <word> only where words are given")
+    both = sorted({case for word in words for case in (word, word.upper())}, key=_longest_first)
+    spaced = form.replace("<s>", "[ \\t]{1,4}")
+    alternatives = "|".join(
+        "[ \\t]{1,4}".join(re.escape(part) for part in word.split()) for word in both
+    )
+    spaced = spaced.replace("<word>", f"(?:{alternatives})").replace("<gap>", "[ \\t]{0,4}")
+    spaced = spaced.replace("<sep>", _SEPARATOR)
+    lint_pattern(spaced.replace("<num>", "(?:0)"), where)
+    if re.match(spaced.replace("<num>", "0?"), ""):
+        raise _refuse(f"{where}: a form matches nothing at all, so every line would begin a unit")
+    return spaced
+
+
+def _longest_first(word: str) -> tuple[int, str]:
+    return -len(word), word
+
+
+def _check_rules(rules: tuple[Rule, ...]) -> None:
+    if not 0 < len(rules) <= RULES_MAX:
+        raise _refuse(f"the profile has {len(rules)} rules, expected 1 to {RULES_MAX}")
+    names = [rule.name for rule in rules]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise _refuse(f"two rules are called {twice[0]!r}")
+    if not any(rule.role == "unit" for rule in rules):
+        raise _refuse("no rule makes units")
+
+
+def _status(fields: Fields | None) -> StatusRules:
+    if fields is None:
+        return StatusRules()
+    words = {
+        word.casefold(): status
+        for status, names in fields.text_lists("words").items()
+        for word in (*names, status)
+    }
+    default = fields.text("default", default="enacted")
+    scope = _choice(fields.text("scope", default="all"), SCOPES, "status scope")
+    keys = tuple(key.casefold() for key in fields.texts("keys", default=("status",)))
+    fields.finish()
+    if default not in words.values():
+        raise _refuse(f"the default status {default!r} is not among the status words")
+    return StatusRules(scope=scope, default=default, keys=keys, words=words)
+
+
+def _compile(
+    rules: tuple[Rule, ...], *, markdown: bool
+) -> tuple[re.Pattern[str], dict[int, tuple[int, bool]]]:
+    """All forms as one alternation; for each of its outer groups the rule that it speaks for."""
+    arms: dict[int, tuple[int, bool]] = {}
+    parts: list[str] = []
+    group = _FIRST_ARM_GROUP
+    for index, rule in enumerate(rules):
+        for form in rule.forms:
+            numbered = "<num>" in form
+            arms[group] = (index, numbered)
+            arm = "(" + form.replace("<num>", f"({rule.numbering.pattern})") + ")"
+            parts.append(f"(?(1){arm}|(?!))" if rule.headed else arm)
+            group += 2 if numbered else 1
+    if all(rule.headed for rule in rules):
+        lead = _LEAD_HEADED
+    else:
+        lead = _LEAD_MARKDOWN if markdown else _LEAD_PLAIN
+    quote = "([\"'“”„«»‘’『「]{0,2})"
+    return re.compile(f"{lead}{quote}(?:{'|'.join(parts)})"), arms

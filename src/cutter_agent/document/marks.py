@@ -1,0 +1,80 @@
+"""Marking: a source text becomes units that tile it, each with its address, digest and reason."""
+
+from __future__ import annotations
+
+import hashlib
+
+from cutter_agent.document.grammar import Profile
+from cutter_agent.document.hazards import hazards
+from cutter_agent.document.scan import closed_ranges, front_matter_end, scan
+from cutter_agent.document.sequence import choose
+from cutter_agent.document.text import read_source
+from cutter_agent.document.tree import build
+from cutter_agent.document.units import Coverage, MarkedText, Unit
+from cutter_agent.errors import StopOverSize, StopRefusedInput
+
+
+def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
+    """The source with all its units; the same bytes, profile and code give the same marks.
+
+    Args:
+        source: the document's bytes.
+        profile: how documents of its kind are written.
+        code: the document's code; it begins every address.
+
+    Raises:
+        StopSourceUnreadable: the bytes are no text.
+        StopOverSize: nothing in the text is a unit under this profile.
+        StopRefusedInput: the code cannot begin an address.
+    """
+    if not code or any(mark in code for mark in "/~ \t\n"):
+        raise StopRefusedInput(
+            f"the code {code!r} cannot begin an address", expected="letters, digits and dashes"
+        )
+    text = read_source(source)
+    begin = front_matter_end(text.shadow) if profile.markdown else 1
+    closed = closed_ranges(text.shadow) if profile.markdown else None
+    marks = scan(text.shadow, profile)
+    choice = choose(marks, profile, closed, begin)
+    if not any(profile.rules[mark.rule].role == "unit" for mark in choice.accepted):
+        raise StopOverSize(
+            f"0 units: no line of the text begins a unit under profile {profile.name}",
+            expected="at least 1 unit",
+            remedy="cutter mark FILE --profile NAME",
+        )
+    units, findings = build(text, profile, choice, begin=begin, code=code)
+    findings += hazards(text, profile, marks)
+    findings.sort(key=lambda finding: (finding.start, finding.code, finding.sentence))
+    digest = hashlib.sha256(source).hexdigest()
+    return MarkedText(
+        profile=profile.name,
+        profile_sha256=profile.toml_sha256,
+        source_sha256=digest,
+        byte_len=len(source),
+        text_sha256=digest,
+        units=tuple(units),
+        findings=tuple(findings),
+        coverage=_coverage(units, len(source)),
+    )
+
+
+def _coverage(units: list[Unit], length: int) -> Coverage:
+    """Where every byte went, added up from the spans themselves."""
+    candidate = excluded = aside = residue = 0
+    for unit in units:
+        own = sum(end - start for start, end in unit.own_spans)
+        if unit.included:
+            candidate += own
+        elif unit.kind == "residue":
+            residue += own
+        elif unit.is_content:
+            excluded += own
+        else:
+            aside += own
+    return Coverage(
+        candidate_bytes=candidate,
+        excluded_bytes=excluded,
+        non_content_bytes=aside,
+        residue_bytes=residue,
+        unaccounted_bytes=length - candidate - excluded - aside - residue,
+    )

@@ -1,0 +1,147 @@
+"""How laws count: number systems with the pattern that finds a number and the key that sorts it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+SUB_MAX: Final = 4096
+"""Room between two main numbers for inserted ones (12a, 12b, 12bis)."""
+NO_RANK: Final = -1
+"""The rank of a number that has no place in a sequence."""
+
+_ROMAN_DIGITS: Final = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m": 1000}
+_ROMAN_RE: Final = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
+_VIETNAMESE: Final = "abcdđeghiklmnopqrstuvxy"
+_LATIN: Final = "abcdefghijklmnopqrstuvwxyz"
+_BIS: Final = (
+    "bis ter quater quinquies sexies septies octies novies nonies decies undecies duodecies "
+    "terdecies quaterdecies quindecies sexdecies"
+).split()
+_SEGMENT_RE: Final = re.compile(r"[0-9]+|[^\W\d_]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """A way of counting.
+
+    Attributes:
+        name: what profiles call it.
+        pattern: what matches one number; holds no group and no unbounded repetition.
+        rank: the number's place in its sequence in steps of SUB_MAX, or NO_RANK.
+    """
+
+    name: str
+    pattern: str
+    rank: Callable[[str], int]
+
+
+def roman_value(numeral: str) -> int:
+    """The value of a well-formed Roman numeral, else NO_RANK."""
+    lower = numeral.lower()
+    if not lower or not _ROMAN_RE.fullmatch(lower):
+        return NO_RANK
+    total = last = 0
+    for digit in reversed(lower):
+        value = _ROMAN_DIGITS[digit]
+        total += value if value >= last else -value
+        last = max(last, value)
+    return total
+
+
+def sort_key(number: str, rank: int) -> str:
+    """The number in a form that sorts as the law counts: 9 before 12 before 12a before 13."""
+    if rank != NO_RANK:
+        main, sub = divmod(rank, SUB_MAX)
+        return f"{main:08d}" if sub == 0 else f"{main:08d}.{sub:04d}"
+    parts = [
+        f"{int(part):08d}" if part.isdigit() else part.casefold()
+        for part in _SEGMENT_RE.findall(number)
+    ]
+    return ".".join(parts)
+
+
+def _unranked(number: str) -> int:  # noqa: ARG001 -- it has no place, whatever it is
+    return NO_RANK
+
+
+def _arabic(number: str) -> int:
+    return int(number) * SUB_MAX
+
+
+def _suffix(letters: str) -> int:
+    word = letters.strip(" -–.").casefold()
+    if not word:
+        return 0
+    if word in _BIS:
+        return _BIS.index(word) + 2
+    rank = 0
+    for letter in word:
+        place = _VIETNAMESE.find(letter) if letter == "đ" else _LATIN.find(letter)
+        rank = rank * 27 + (place + 1 if place >= 0 else 0)
+    return min(rank, SUB_MAX - 1)
+
+
+def _arabic_suffix(number: str) -> int:
+    digits = re.match(r"[0-9]+", number)
+    if digits is None:
+        return NO_RANK
+    return int(digits[0]) * SUB_MAX + _suffix(number[digits.end() :])
+
+
+def _roman(number: str) -> int:
+    value = roman_value(number)
+    return NO_RANK if value == NO_RANK else value * SUB_MAX
+
+
+def _roman_or_arabic(number: str) -> int:
+    return _arabic_suffix(number) if number[:1].isdigit() else _roman(number)
+
+
+def _letters(alphabet: str) -> Callable[[str], int]:
+    def rank(number: str) -> int:
+        lower = number.lower()
+        places = [alphabet.find(letter) for letter in lower]
+        if not places or min(places) < 0:
+            return NO_RANK
+        if len(set(places)) == 1:
+            return (len(alphabet) * (len(places) - 1) + places[0] + 1) * SUB_MAX
+        value = 0
+        for place in places:
+            value = value * (len(alphabet) + 1) + place + 1
+        return value * SUB_MAX
+
+    return rank
+
+
+def _last_part(number: str) -> int:
+    tail = number.rstrip(".").rpartition(".")[2]
+    return _arabic_suffix(tail)
+
+
+def _label(number: str) -> int:
+    if number[:1].isdigit():
+        return _arabic_suffix(number)
+    return _letters(_LATIN)(number) if len(number) == 1 else NO_RANK
+
+
+_NUMBERINGS: Final = (
+    Numbering("arabic", r"[0-9]{1,6}", _arabic),
+    Numbering("arabic-suffix", r"[0-9]{1,6}[a-zđ]{0,2}", _arabic_suffix),
+    Numbering("arabic-upper", r"[0-9]{1,6}[A-Z]{0,3}(?:[0-9]{1,2})?", _arabic_suffix),
+    Numbering("roman", r"[IVXLCDM]{1,9}", _roman),
+    Numbering("roman-lower", r"[ivxlcdm]{1,9}", _roman),
+    Numbering("roman-or-arabic", r"(?:[IVXLCDM]{1,9}|[0-9]{1,4}[a-zA-Z]?)", _roman_or_arabic),
+    Numbering("letter", r"[a-z]{1,2}", _letters(_LATIN)),
+    Numbering("letter-upper", r"[A-Z]{1,2}", _letters(_LATIN)),
+    Numbering("letter-vi", r"[a-zđ]{1,2}", _letters(_VIETNAMESE)),
+    Numbering("dotted", r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,6}", _last_part),
+    Numbering("dotted-deep", r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,6}", _last_part),
+    Numbering("label", r"[A-Z0-9][A-Za-z0-9]{0,11}", _label),
+    Numbering("code", r"[A-Z][A-Z0-9]{0,7}(?:-[A-Z0-9]{1,8}){1,3}", _unranked),
+    Numbering("none", r"", _unranked),
+)
+NUMBERINGS: Final[dict[str, Numbering]] = {item.name: item for item in _NUMBERINGS}
+"""Every way of counting that a profile may name."""

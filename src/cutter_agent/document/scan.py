@@ -1,0 +1,154 @@
+"""Candidates: every line of the shadow that could begin a unit, and where none may begin."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from typing import Final, NamedTuple
+
+from cutter_agent.document.grammar import Profile
+from cutter_agent.document.numbering import NO_RANK
+
+HEADING_CHARACTERS_MAX: Final = 300
+"""A line longer than this behind a mark is a paragraph, not a heading."""
+_FENCE_RE: Final = re.compile(r"\n[ ]{0,3}(`{3,}|~{3,})([^\n]*)")
+_COMMENT_RE: Final = re.compile(r"<!--")
+_FRONT_MATTER_RE: Final = re.compile(r"\n---[ \t]{0,8}\n")
+_FRONT_MATTER_CHARACTERS_MAX: Final = 65_536
+_TRIM: Final = " \t.:–—-*_#]|"
+
+
+class Mark(NamedTuple):
+    """One place of the shadow where a unit could begin.
+
+    Attributes:
+        start: the shadow position where its line starts.
+        label_end: the shadow position behind its label.
+        rule: index of its rule in the profile.
+        num: its number as printed, or "".
+        rank: the number's place in its sequence, or NO_RANK.
+        level: its nesting depth.
+        quote: the quotation mark in front of it, or "".
+    """
+
+    start: int
+    label_end: int
+    rule: int
+    num: str
+    rank: int
+    level: int
+    quote: str
+
+
+class Ranges:
+    """Stretches of the shadow where no unit may begin, each with the reason."""
+
+    def __init__(self) -> None:
+        """Holds nothing yet."""
+        self._starts: list[int] = []
+        self._rows: list[tuple[int, int, str]] = []
+
+    def add(self, start: int, end: int, reason: str) -> None:
+        """One more stretch; stretches come in order."""
+        self._starts.append(start)
+        self._rows.append((start, end, reason))
+
+    def reason_at(self, position: int) -> str:
+        """Why no unit may begin here, or ""."""
+        row = bisect_right(self._starts, position) - 1
+        if row < 0 or position >= self._rows[row][1]:
+            return ""
+        return self._rows[row][2]
+
+    def __bool__(self) -> bool:
+        return bool(self._rows)
+
+
+def scan(shadow: str, profile: Profile) -> list[Mark]:
+    """Every candidate, in order of the text."""
+    marks: list[Mark] = []
+    rules, arms = profile.rules, profile.arms
+    ranks = [rule.numbering.rank for rule in rules]
+    for found in profile.scan.finditer(shadow):
+        group = found.lastindex
+        if group is None:
+            continue
+        index, numbered = arms[group]
+        rule = rules[index]
+        hashes = found[1]
+        level = len(hashes.rstrip()) if hashes and rule.depth else rule.level
+        if numbered:
+            num = found[group + 1]
+            rank = ranks[index](num)
+        else:
+            num, rank = "", NO_RANK
+        marks.append(Mark(found.start() + 1, found.end(), index, num, rank, level, found[2]))
+    return marks
+
+
+def front_matter_end(shadow: str) -> int:
+    """The shadow position behind the YAML header at the top, or 1 where there is none."""
+    if not _FRONT_MATTER_RE.match(shadow):
+        return 1
+    close = _FRONT_MATTER_RE.search(shadow, 4, _FRONT_MATTER_CHARACTERS_MAX)
+    return close.end() if close else 1
+
+
+def closed_ranges(shadow: str) -> Ranges:
+    """Code fences and comments of a Markdown text: a heading inside them is none."""
+    rows: list[tuple[int, int, str]] = []
+    if "\n```" in shadow or "\n~~~" in shadow or "```" in shadow or "~~~" in shadow:
+        rows += _fences(shadow)
+    place = shadow.find("<!--")
+    while place >= 0:
+        end = shadow.find("-->", place + 4)
+        if end < 0:
+            break
+        rows.append((place, end + 3, "inside a comment"))
+        place = shadow.find("<!--", end + 3)
+    ranges = Ranges()
+    last = 0
+    for start, end, reason in sorted(rows):
+        if start >= last:
+            ranges.add(start, end, reason)
+            last = end
+    return ranges
+
+
+def _fences(shadow: str) -> list[tuple[int, int, str]]:
+    rows: list[tuple[int, int, str]] = []
+    opened: tuple[int, str] | None = None
+    for found in _FENCE_RE.finditer(shadow):
+        fence, rest = found[1], found[2].strip()
+        if opened is None:
+            if "`" not in rest:
+                opened = (found.start(), fence)
+        elif fence[0] == opened[1][0] and len(fence) >= len(opened[1]) and not rest:
+            rows.append((opened[0], found.end(), "inside a code fence"))
+            opened = None
+    return rows
+
+
+def heading_of(shadow: str, mark: Mark, *, next_line: bool, limit: int) -> str:
+    """The heading behind a mark: the rest of its line, or the next one where that is empty.
+
+    Args:
+        shadow: the text as patterns see it.
+        mark: the mark.
+        next_line: True if the heading may stand on the next line.
+        limit: the shadow position that the heading may not pass.
+    """
+    end = shadow.find("\n", mark.label_end)
+    end = len(shadow) if end < 0 else end
+    heading = shadow[mark.label_end : min(end, mark.label_end + HEADING_CHARACTERS_MAX + 40)]
+    heading = heading.strip(_TRIM)
+    if not heading and next_line:
+        place = end
+        for _ in range(3):
+            if place + 1 >= limit or heading:
+                break
+            stop = shadow.find("\n", place + 1)
+            stop = len(shadow) if stop < 0 else stop
+            heading = shadow[place + 1 : min(stop, place + HEADING_CHARACTERS_MAX + 40)].strip(_TRIM)
+            place = stop
+    return heading if len(heading) <= HEADING_CHARACTERS_MAX else ""

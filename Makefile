@@ -15,7 +15,7 @@ ARGS ?=
 
 .PHONY: help install demo test check bench accuracy torture mutants docs clean
 
-help: ## list these words
+help:
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 18
 
 install: .venv/installed ## create .venv with the locked dependencies and the cutter command
@@ -48,6 +48,26 @@ check: install ## lint, format, types, layers, house rules
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache --no-logo
 	@$(BIN)/python -m pytest tests/house
+
+# A word whose tool does not exist says so and fails; it never pretends.
+tool = if [ ! -e "$(1)" ]; then echo "make $@: $(1) does not exist in this tree, so there is nothing to run" >&2; exit 1; fi; \
+  $(BIN)/python "$(1)"
+
+bench: install ## speed as ratios against peers in the same run, also to build/bench.json
+	@$(call tool,benchmarks/speed.py) $(ARGS)
+
+accuracy: install ## precision and recall of the cutting on real texts, also to build/accuracy.json
+	@$(call tool,benchmarks/accuracy.py) $(ARGS)
+
+torture: install ## kill and starve runs at every step, compare each with the undisturbed one
+	@$(BIN)/cutter torture --help >/dev/null 2>&1 || { echo "make torture: this cutter has no torture command" >&2; exit 1; }
+	@$(BIN)/cutter torture $(ARGS)
+
+mutants: install ## break the code on purpose and count the breaks that no test sees
+	@$(call tool,tests/house/mutants.py) $(ARGS)
+
+docs: install ## write the reference pages anew from the code
+	@$(call tool,docs/generate.py) $(ARGS)
 
 clean: ## remove what the other words made (.venv, build, caches)
 	@rm -rf .venv build dist .hypothesis .pytest_cache .mypy_cache .ruff_cache .import_linter_cache

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+pytest_plugins = ["clusters.fixtures"]
 PROJECT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("suite", deadline=None, print_blob=True)

@@ -109,6 +109,8 @@ class ServerState:
     Attributes:
         phase: what it is doing.
         sentence: the same for people; of a failure, the fact.
+        stop_code: of a failure, the code of its stop.
+        expected: of a failure, what would have let the work go on.
         remedy: of a failure, what to do next.
         findings: of a failure, the last lines of the log.
         postmaster_pid: the server's process, 0 before there is one.
@@ -119,6 +121,8 @@ class ServerState:
 
     phase: Phase
     sentence: str
+    stop_code: str = ""
+    expected: str = ""
     remedy: str = ""
     findings: tuple[str, ...] = ()
     postmaster_pid: int = 0
@@ -199,6 +203,8 @@ class ClusterFiles:
             return ServerState(
                 phase=Phase(read["phase"]),
                 sentence=read["sentence"],
+                stop_code=read["stop_code"],
+                expected=read["expected"],
                 remedy=read["remedy"],
                 findings=tuple(read["findings"]),
                 postmaster_pid=read["postmaster_pid"],

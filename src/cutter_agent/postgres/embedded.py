@@ -22,7 +22,7 @@ from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
 import cutter_agent
-from cutter_agent.errors import StopDatabaseAway, StopStorage
+from cutter_agent.errors import STOP_BY_CODE, StopDatabaseAway, StopStorage
 from cutter_agent.postgres.binaries import PgBinaries, find_binaries, read_binaries
 from cutter_agent.postgres.cluster import (
     SUPERUSER,
@@ -295,9 +295,9 @@ def _await_ready(
         lives = files.supervisor_lives
         state = files.read_state()
         if state is not None and starts and state.phase is Phase.FAILED:
-            raise StopDatabaseAway(
+            raise STOP_BY_CODE.get(state.stop_code, StopDatabaseAway)(
                 state.sentence,
-                expected="a server that takes connections",
+                expected=state.expected or "a server that takes connections",
                 findings=state.findings,
                 remedy=state.remedy or "cutter doctor",
             )

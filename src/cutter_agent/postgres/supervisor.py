@@ -119,7 +119,9 @@ class Supervisor:
         try:
             self._serve(lease)
         except Stop as stop:
-            failure = ServerState(Phase.FAILED, stop.fact, stop.remedy, stop.findings)
+            failure = ServerState(
+                Phase.FAILED, stop.fact, stop.code, stop.expected, stop.remedy, stop.findings
+            )
         except Exception as error:  # noqa: BLE001 - the client must hear of it
             traceback.print_exc()
             failure = ServerState(Phase.FAILED, f"{type(error).__name__}: {error}")

@@ -1,0 +1,30 @@
+"""One database of one test, and how to reach it."""
+
+from dataclasses import dataclass
+
+import psycopg
+
+from cutter_agent.postgres.embedded import Server
+
+
+@dataclass(frozen=True)
+class Database:
+    """A database that exists for one test.
+
+    Attributes:
+        server: the server that holds it.
+        name: its name there.
+    """
+
+    server: Server
+    name: str
+
+    def conninfo(self, user: str | None = None, password: str | None = None) -> str:
+        """How libpq reaches it; as the superuser unless a role is named."""
+        return self.server.conninfo(dbname=self.name, user=user, password=password)
+
+    def connect(
+        self, user: str | None = None, password: str | None = None, *, autocommit: bool = False
+    ) -> psycopg.Connection:
+        """A new connection to it; the caller closes it."""
+        return psycopg.connect(self.conninfo(user, password), autocommit=autocommit)

@@ -174,7 +174,9 @@ def plan_cut(
     """
     by_address = {unit.address: unit for unit in in_force}
     planned = tuple(
-        _planned(position, unit, source, by_address.get(unit.address), document_id, source_version_id)
+        _planned(
+            position, unit, source, by_address.get(unit.address), document_id, source_version_id
+        )
         for position, unit in enumerate(marked.candidates)
     )
     present = {unit.address for unit in planned}

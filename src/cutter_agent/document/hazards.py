@@ -6,7 +6,13 @@ from typing import Final
 
 from cutter_agent.document.grammar import Profile
 from cutter_agent.document.scan import Mark, scan
-from cutter_agent.document.text import BIDIRECTIONAL, INVISIBLE, SourceText, control_characters, count_invisible
+from cutter_agent.document.text import (
+    BIDIRECTIONAL,
+    INVISIBLE,
+    SourceText,
+    control_characters,
+    count_invisible,
+)
 from cutter_agent.document.units import MarkFinding
 
 _HOMOGLYPHS: Final = str.maketrans(

@@ -16,10 +16,24 @@ _ROMAN_DIGITS: Final = {"i": 1, "v": 5, "x": 10, "l": 50, "c": 100, "d": 500, "m
 _ROMAN_RE: Final = re.compile(r"m{0,3}(?:cm|cd|d?c{0,3})(?:xc|xl|l?x{0,3})(?:ix|iv|v?i{0,3})")
 _VIETNAMESE: Final = "abcdđeghiklmnopqrstuvxy"
 _LATIN: Final = "abcdefghijklmnopqrstuvwxyz"
-_BIS: Final = (
-    "bis ter quater quinquies sexies septies octies novies nonies decies undecies duodecies "
-    "terdecies quaterdecies quindecies sexdecies"
-).split()
+_BIS: Final = [
+    "bis",
+    "ter",
+    "quater",
+    "quinquies",
+    "sexies",
+    "septies",
+    "octies",
+    "novies",
+    "nonies",
+    "decies",
+    "undecies",
+    "duodecies",
+    "terdecies",
+    "quaterdecies",
+    "quindecies",
+    "sexdecies",
+]
 _SEGMENT_RE: Final = re.compile(r"[0-9]+|[^\W\d_]+")
 
 

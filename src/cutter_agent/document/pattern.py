@@ -85,9 +85,7 @@ def _atom(reader: _Reader, depth: int) -> int:
     """Reads one atom and answers in how many ways it can match."""
     pattern, mark = reader.pattern, reader.pattern[reader.at]
     if mark == "(":
-        if pattern.startswith("(?:", reader.at):
-            reader.at += 3
-        elif pattern.startswith(_LOOKAHEADS, reader.at):
+        if pattern.startswith("(?:", reader.at) or pattern.startswith(_LOOKAHEADS, reader.at):
             reader.at += 3
         else:
             raise reader.refuse("only (?:…), (?=…) and (?!…) groups are allowed")

@@ -49,12 +49,16 @@ def tree_text(marked: MarkedText, width: int) -> str:
     coverage = marked.coverage
     lines += [
         "",
-        f"{len(marked.candidates)} candidates, {len(marked.excluded)} excluded,"
-        f" {coverage.unaccounted_bytes} bytes unaccounted"
-        f" ({coverage.residue_bytes} residue, {coverage.non_content_bytes} no content)",
+        (
+            f"{len(marked.candidates)} candidates, {len(marked.excluded)} excluded,"
+            f" {coverage.unaccounted_bytes} bytes unaccounted"
+            f" ({coverage.residue_bytes} residue, {coverage.non_content_bytes} no content)"
+        ),
     ]
     lines += [
-        _clip(f"{finding.severity} {finding.code} at byte {finding.start}: {finding.sentence}", width)
+        _clip(
+            f"{finding.severity} {finding.code} at byte {finding.start}: {finding.sentence}", width
+        )
         for finding in marked.findings
     ]
     return "\n".join(lines) + "\n"

@@ -15,7 +15,8 @@ _FENCE_RE: Final = re.compile(r"\n[ ]{0,3}(`{3,}|~{3,})([^\n]*)")
 _COMMENT_RE: Final = re.compile(r"<!--")
 _FRONT_MATTER_RE: Final = re.compile(r"\n---[ \t]{0,8}\n")
 _FRONT_MATTER_CHARACTERS_MAX: Final = 65_536
-_TRIM: Final = " \t.:–—-*_#]|"
+_TRIM_LEFT: Final = " \t.:–—-*_#]|"
+_TRIM_RIGHT: Final = " \t:–—-*_#|"
 
 
 class Mark(NamedTuple):
@@ -141,7 +142,7 @@ def heading_of(shadow: str, mark: Mark, *, next_line: bool, limit: int) -> str:
     end = shadow.find("\n", mark.label_end)
     end = len(shadow) if end < 0 else end
     heading = shadow[mark.label_end : min(end, mark.label_end + HEADING_CHARACTERS_MAX + 40)]
-    heading = heading.strip(_TRIM)
+    heading = heading.lstrip(_TRIM_LEFT).rstrip(_TRIM_RIGHT)
     if not heading and next_line:
         place = end
         for _ in range(3):
@@ -149,6 +150,7 @@ def heading_of(shadow: str, mark: Mark, *, next_line: bool, limit: int) -> str:
                 break
             stop = shadow.find("\n", place + 1)
             stop = len(shadow) if stop < 0 else stop
-            heading = shadow[place + 1 : min(stop, place + HEADING_CHARACTERS_MAX + 40)].strip(_TRIM)
+            line = shadow[place + 1 : min(stop, place + HEADING_CHARACTERS_MAX + 40)]
+            heading = line.lstrip(_TRIM_LEFT).rstrip(_TRIM_RIGHT)
             place = stop
     return heading if len(heading) <= HEADING_CHARACTERS_MAX else ""

@@ -49,17 +49,17 @@ def build(
     text: SourceText, profile: Profile, choice: Choice, *, begin: int, code: str
 ) -> tuple[list[Unit], list[MarkFinding]]:
     """All units of the text in document order, and what a reader should know about them."""
-    nodes = _nodes(text, profile, choice.accepted, begin)
+    nodes = _nodes(profile, choice.accepted, begin)
     _nest(nodes)
     _name(nodes, text.shadow, profile, code)
     edges = [*text.byte_offsets([node.start for node in nodes]), len(text.source)]
     edges[0] = 0
     statuses, findings = _statuses(nodes, text.shadow, profile, edges)
-    units = _units(nodes, edges, text.source, profile, statuses)
+    units = _units(nodes, edges, text.source, statuses)
     return units, findings + _collisions(units) + _idle_groups(nodes, units)
 
 
-def _nodes(text: SourceText, profile: Profile, marks: Sequence[Mark], begin: int) -> list[_Node]:
+def _nodes(profile: Profile, marks: Sequence[Mark], begin: int) -> list[_Node]:
     """The stretches of the text: front matter, preface, then one for each accepted mark."""
     nodes: list[_Node] = []
     first = marks[0].start
@@ -197,7 +197,6 @@ def _units(
     nodes: list[_Node],
     edges: list[int],
     source: bytes,
-    profile: Profile,
     statuses: list[tuple[str, bool, str]],
 ) -> list[Unit]:
     view = memoryview(source)

@@ -19,6 +19,7 @@ help:
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 18
 
 install: .venv/installed ## create .venv with the locked dependencies and the cutter command
+	@:
 
 .venv/bin/python:
 	@if [ -z "$(PYTHON)" ]; then echo "iu-cutter needs Python 3.11 or newer, and no python3 of that age is on the PATH." >&2; exit 1; fi
@@ -42,12 +43,14 @@ demo: install ## start PostgreSQL, cut the sample charter dry and live, show wha
 test: check ## the checks, then every test (ARGS="..." goes to pytest)
 	@$(BIN)/python -m pytest $(ARGS)
 
-check: install ## lint, format, types, layers, house rules
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/mypy
-	@$(BIN)/lint-imports --no-cache --no-logo
-	@$(BIN)/python -m pytest tests/house
+check: install ## lint, format, types, layers, house rules; names every breach before it fails
+	@status=0; \
+	$(BIN)/ruff check || status=1; \
+	$(BIN)/ruff format --check || status=1; \
+	$(BIN)/mypy || status=1; \
+	$(BIN)/lint-imports --no-cache --no-logo || status=1; \
+	$(BIN)/python -m pytest tests/house || status=1; \
+	exit $$status
 
 # A word whose tool does not exist says so and fails; it never pretends.
 tool = if [ ! -e "$(1)" ]; then echo "make $@: $(1) does not exist in this tree, so there is nothing to run" >&2; exit 1; fi; \

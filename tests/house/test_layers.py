@@ -72,3 +72,25 @@ def test_a_wrong_import_is_seen(tmp_path: Path, module: str, wrong_import: str, 
     verdict = judge_layers(tmp_path, tmp_path / "src")
     assert verdict.returncode == 1, verdict.stdout + verdict.stderr
     assert f"{named} BROKEN" in " ".join(verdict.stdout.split())
+
+
+def loaded_by(statement: str) -> set[str]:
+    """The modules of this package, and of what it depends on, that a statement loads."""
+    listed = subprocess.run(
+        [sys.executable, "-c", f"{statement}\nimport sys\nprint(*sys.modules)"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.split()
+    return {".".join(name.split(".")[:2]) for name in listed}
+
+
+def test_the_facade_loads_no_adapter() -> None:
+    loaded = loaded_by("import cutter_agent.orchestrator")
+    assert "cutter_agent.orchestrator" in loaded
+    adapters = {f"cutter_agent.{name}" for name in ("postgres", "files", "crypto", "rehearsal")}
+    assert loaded & (adapters | {"psycopg", "cryptography", "pyrage", "rich", "click"}) == set()
+
+
+def test_what_is_loaded_is_seen() -> None:
+    assert "cutter_agent.files" in loaded_by("import cutter_agent.files")

@@ -41,6 +41,8 @@ def initialised(
     """
     for litter in files.root.glob("data.new-*"):
         shutil.rmtree(litter, ignore_errors=True)
+    for secret in files.root.glob("initdb.password-*"):
+        secret.unlink(missing_ok=True)
     major = files.data_major
     if major is not None:
         refuse_other_major(files, binaries, major)

@@ -266,6 +266,7 @@ def _leased(
             state = _await_ready(files, order, on_progress, until)
         except BaseException:
             os.close(lease)
+            _swept(files)
             raise
     finally:
         os.close(start)
@@ -294,7 +295,7 @@ def _await_ready(
     while time.monotonic() < until:
         lives = files.supervisor_lives
         state = files.read_state()
-        if state is not None and starts and state.phase is Phase.FAILED:
+        if state is not None and starts and not lives and state.phase is Phase.FAILED:
             raise STOP_BY_CODE.get(state.stop_code, StopDatabaseAway)(
                 state.sentence,
                 expected=state.expected or "a server that takes connections",

@@ -116,7 +116,8 @@ def cluster_processes(data: Path) -> list[int]:
     """The server processes that work in this data folder, whoever started them.
 
     Every process of a server has its data folder as its working folder, so an orphan is found
-    without trusting a number in a file.
+    without trusting a number in a file. A dying process has given up its program before its
+    working folder; it counts until it has given up both.
     """
     try:
         place = data.stat()
@@ -127,10 +128,17 @@ def cluster_processes(data: Path) -> list[int]:
         if entry.name.isdigit():
             with suppress(OSError):
                 there = (entry / "cwd").stat()
-                is_server = (entry / "exe").readlink().name.startswith("postgres")
-                if is_server and (there.st_dev, there.st_ino) == (place.st_dev, place.st_ino):
+                same = (there.st_dev, there.st_ino) == (place.st_dev, place.st_ino)
+                if same and _runs_server(entry):
                     found.append(int(entry.name))
     return found
+
+
+def _runs_server(process: Path) -> bool:
+    try:
+        return (process / "exe").readlink().name.startswith("postgres")
+    except OSError:
+        return True
 
 
 def open_log(path: Path) -> BinaryIO:

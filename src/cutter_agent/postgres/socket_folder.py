@@ -79,8 +79,17 @@ def _short_base(account: Account) -> Path:
 
 def remove_socket_folder(folder: Path) -> None:
     """The folder is gone, unless something that is not a socket of ours lies in it."""
+    remove_stale_socket(folder)
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def remove_stale_socket(folder: Path) -> None:
+    """No socket of a dead server lies in the folder.
+
+    The server would remove them itself, unless the number in the lock file is a process again: a
+    stranger, or the dead server itself where nobody collects dead processes.
+    """
     for name in (f".s.PGSQL.{PORT}", f".s.PGSQL.{PORT}.lock"):
         with suppress(OSError):
             (folder / name).unlink()
-    with suppress(OSError):
-        folder.rmdir()

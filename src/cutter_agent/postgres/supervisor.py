@@ -37,7 +37,11 @@ from cutter_agent.postgres.cluster import (
 from cutter_agent.postgres.data_folder import initialised
 from cutter_agent.postgres.launch import last_lines, open_log, runnable_binaries
 from cutter_agent.postgres.postmaster import POLL_S, await_ready, settled, started, stopped
-from cutter_agent.postgres.socket_folder import remove_socket_folder, socket_folder
+from cutter_agent.postgres.socket_folder import (
+    remove_socket_folder,
+    remove_stale_socket,
+    socket_folder,
+)
 
 LOOK_S: Final = 0.1
 """How often the supervisor looks whether the server lives and somebody needs it."""
@@ -171,6 +175,7 @@ class Supervisor:
         version = ".".join(map(str, binaries.version))
         self._say(Phase.STARTING, f"Starting PostgreSQL {version}", binaries)
         settled(self._files)
+        remove_stale_socket(socket_dir)
         self._process = started(self._files, binaries, account, socket_dir, self._order.settings)
         await_ready(self._files, self._process, given_up=lambda: self._told)
         self._say(Phase.READY, f"PostgreSQL {version} is ready", binaries)

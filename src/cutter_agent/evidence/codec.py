@@ -1,0 +1,83 @@
+"""Frozen dataclasses to plain JSON values and back, by their annotations: one codec for all evidence.
+
+Supported field types: str, int, bool, StrEnum, tuples of one type, frozen dataclasses, and each of
+them or None. Anything else is refused when it is met, so a record cannot lose a field quietly.
+"""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import fields, is_dataclass
+from enum import StrEnum
+from functools import cache
+from typing import Any, TypeVar, Union, get_args, get_origin, get_type_hints
+
+from cutter_agent.errors import StopEvidenceMismatch
+from cutter_agent.evidence.canonical import Json
+
+T = TypeVar("T")
+
+
+@cache
+def _hints(kind: Any) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {field.name: hints[field.name] for field in fields(kind)}
+
+
+def to_json(record: object) -> dict[str, Json]:
+    """Return the record's fields as a JSON object; nested records become objects, tuples arrays.
+
+    Raises:
+        StopEvidenceMismatch: a field holds a value that the codec does not carry.
+    """
+    if not is_dataclass(record) or isinstance(record, type):
+        raise StopEvidenceMismatch(f"{type(record).__name__} is not a record")
+    return {name: _encode(getattr(record, name), name) for name in _hints(type(record))}
+
+
+def _encode(value: object, where: str) -> Json:
+    if value is None or isinstance(value, (bool, int)):
+        return value
+    if isinstance(value, str):
+        return str(value)
+    if isinstance(value, tuple):
+        return [_encode(item, where) for item in value]
+    if is_dataclass(value):
+        return to_json(value)
+    raise StopEvidenceMismatch(f"field {where} holds a {type(value).__name__}")
+
+
+def from_json(kind: type[T], data: Json) -> T:
+    """Return the record of type `kind` that `to_json` wrote.
+
+    Raises:
+        StopEvidenceMismatch: a field is missing, unknown, or of another type.
+    """
+    if not isinstance(data, Mapping):
+        raise StopEvidenceMismatch(f"{kind.__name__} is not an object")
+    hints = _hints(kind)
+    if set(data) != set(hints):
+        odd = ", ".join(sorted(set(data) ^ set(hints)))
+        raise StopEvidenceMismatch(f"{kind.__name__} has other fields than expected: {odd}")
+    return kind(**{name: _decode(hint, data[name], name) for name, hint in hints.items()})
+
+
+def _decode(hint: Any, value: Json, where: str) -> Any:
+    origin = get_origin(hint)
+    if origin in (Union, types.UnionType):
+        inner = [arm for arm in get_args(hint) if arm is not type(None)]
+        if value is None and len(inner) < len(get_args(hint)):
+            return None
+        return _decode(inner[0], value, where)
+    if origin is tuple:
+        if isinstance(value, str) or not isinstance(value, Sequence):
+            raise StopEvidenceMismatch(f"field {where} is not an array")
+        return tuple(_decode(get_args(hint)[0], item, where) for item in value)
+    if is_dataclass(hint) and isinstance(hint, type):
+        return from_json(hint, value)
+    if isinstance(hint, type) and issubclass(hint, StrEnum) and isinstance(value, str):
+        return hint(value)
+    if hint in (str, int, bool) and type(value) is hint:
+        return value
+    raise StopEvidenceMismatch(f"field {where} holds a {type(value).__name__}")

@@ -1,0 +1,315 @@
+"""authorize: is this an approval of that request, by persons who may, in time, and never used before?
+
+The checks run in one order, each with its own refusal (evidence.md order): size and encoding, already
+consumed, header renders to its bytes, schema, signature, key enrolled for the gate, key valid at issue
+and now, hardware flags, distinct persons, separation of duties, life, run and gate match, policy.
+The facts are read again by the runner afterwards.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from cutter_agent.errors import (
+    ApprovalConsumedAlready,
+    StopApprovalExpired,
+    StopApprovalInvalid,
+    StopApprovalRequired,
+    StopClock,
+    StopRejected,
+)
+from cutter_agent.evidence.canonical import sha256_hex
+from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE, Signature, verify
+from cutter_agent.orchestrator.approval import (
+    CLOCK_SKEW_S,
+    REQUEST_BYTES_MAX,
+    REQUEST_SCHEMA,
+    ApprovalRequest,
+    parse_request,
+    validate_approval_text,
+)
+from cutter_agent.orchestrator.clock import parse_utc
+from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
+from cutter_agent.orchestrator.policy import EnrolledKey, GateRule, Person, TrustPolicy
+from cutter_agent.orchestrator.ports import Consumption, KBReporter, OfferedSignature, Site
+from cutter_agent.orchestrator.states import Gate, Mode
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An approval that holds: what to consume, and who gave it."""
+
+    consumption: Consumption
+    persons: tuple[str, ...]
+    simulated: bool
+    review_decision_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The request that waits, and what is known around it."""
+
+    request: AuthorizationRequested
+    request_bytes: bytes
+    mode: Mode
+    starter: str
+    sg1_persons: tuple[str, ...]
+    sg1_decision: str | None
+    earlier: Mapping[str, int]
+    """Digests of superseded requests of this pause, and their numbers."""
+
+
+def authorize(
+    reference: str | None,
+    asked: Asked,
+    *,
+    site: Site,
+    kb: KBReporter,
+    policy: TrustPolicy | None,
+    now_utc: datetime,
+) -> Answer:
+    """Return the answer that holds for the request that waits.
+
+    Args:
+        reference: `sha256:<digest of the request>`, a path, or the text of an approval.
+        asked: the waiting request.
+        site: answers whether an approval was consumed.
+        kb: finds files and signatures.
+        policy: who may approve; None where the deployment has no trust policy.
+        now_utc: the deciding clock's time.
+
+    Raises:
+        StopApprovalRequired: nothing was offered, or persons are missing.
+        ApprovalConsumedAlready: it was used before.
+        StopApprovalInvalid: it does not approve this request.
+        StopApprovalExpired: its life is over.
+        StopRejected: a person of the gate signed a refusal.
+    """
+    run_id = asked.request.run_id
+    data = _resolve(reference, asked, site, kb)
+    digest = sha256_hex(data)
+    _refuse_consumed(digest, site, run_id)
+    if not data.startswith(f"schema: {REQUEST_SCHEMA}\n".encode()):
+        return _simulated(data, digest, asked, now_utc)
+    header = parse_request(data)
+    _check_same_request(header, digest, asked)
+    if policy is None:
+        raise StopApprovalInvalid(
+            "this deployment has no trust policy, so nobody can sign",
+            expected="a trust policy: cutter policy propose, cutter policy sign",
+            run_id=run_id,
+        )
+    offered = kb.signatures(run_id, asked.request.document)
+    persons, key_ids = _judge_signatures(offered, data, asked, policy, now_utc)
+    _check_life(asked.request, now_utc)
+    return Answer(
+        Consumption(digest, asked.request.gate, run_id, data, tuple(offered), key_ids),
+        persons,
+        simulated=False,
+        review_decision_id=asked.request.review_decision_id,
+    )
+
+
+def _resolve(reference: str | None, asked: Asked, site: Site, kb: KBReporter) -> bytes:
+    run_id = asked.request.run_id
+    if not reference:
+        raise StopApprovalRequired(f"{asked.request.gate} waits for its approval", run_id=run_id)
+    if reference.startswith("sha256:"):
+        digest = reference.removeprefix("sha256:")
+        if digest == asked.request.request_sha256:
+            return asked.request_bytes
+        _refuse_consumed(digest, site, run_id)
+        if digest in asked.earlier:
+            raise StopApprovalExpired(
+                f"request {asked.earlier[digest]} was replaced by request {asked.request.number}",
+                expected=f"sha256:{asked.request.request_sha256}",
+                run_id=run_id,
+            )
+        raise StopApprovalInvalid(
+            "no request of this run has this digest",
+            expected=f"sha256:{asked.request.request_sha256}",
+            run_id=run_id,
+        )
+    if "\n" in reference:
+        return reference.encode("utf-8", "surrogatepass")
+    found = kb.fetch_text(reference)
+    if found is None:
+        raise StopApprovalRequired("the approval file that was named does not exist", run_id=run_id)
+    if len(found) > REQUEST_BYTES_MAX:
+        raise StopApprovalInvalid("the approval file is too long", run_id=run_id)
+    return found
+
+
+def _refuse_consumed(digest: str, site: Site, run_id: str) -> None:
+    spent_by = site.consumed_by(digest)
+    if spent_by is not None:
+        raise ApprovalConsumedAlready(
+            f"run {spent_by} has used sha256:{digest[:16]}…",
+            expected="an approval of the request that waits now",
+            run_id=run_id,
+        )
+
+
+def _simulated(data: bytes, digest: str, asked: Asked, now_utc: datetime) -> Answer:
+    run_id = asked.request.run_id
+    if asked.mode is not Mode.DRYRUN:
+        raise StopApprovalInvalid(
+            "a live run takes only its own request, signed",
+            expected=f"sha256:{asked.request.request_sha256}",
+            run_id=run_id,
+        )
+    try:
+        text = data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise StopApprovalInvalid("the approval file is not UTF-8", run_id=run_id) from error
+    record = validate_approval_text(
+        text,
+        gate=asked.request.gate,
+        run_id=run_id,
+        now_utc=now_utc,
+        payload_sha256=asked.request.request_sha256,
+    )
+    if record.review_decision_id is not None and record.review_decision_id == asked.sg1_decision:
+        raise StopApprovalInvalid(
+            "review_decision_id is the one of SG_1", expected="a fresh decision", run_id=run_id
+        )
+    return Answer(
+        Consumption(digest, asked.request.gate, run_id, data, (), ()),
+        ("simulated",),
+        simulated=True,
+        review_decision_id=record.review_decision_id,
+    )
+
+
+def _check_same_request(header: ApprovalRequest, digest: str, asked: Asked) -> None:
+    request = asked.request
+    for name, found, expected in (
+        ("gate", header.gate, request.gate.value),
+        ("run_id", header.run_id, request.run_id),
+        ("nonce", header.nonce, request.nonce),
+        ("mode", header.mode, asked.mode.value),
+        ("digest", digest, request.request_sha256),
+    ):
+        if found != expected:
+            raise StopApprovalInvalid(
+                f"the {name} of the offered request is {found}",
+                expected=expected,
+                run_id=request.run_id,
+            )
+
+
+def _check_life(request: AuthorizationRequested, now_utc: datetime) -> None:
+    issued, expires = parse_utc(request.issued_utc), parse_utc(request.expires_utc)
+    if issued is None or expires is None:
+        raise StopApprovalInvalid("the request has no life", run_id=request.run_id)
+    if (issued - now_utc).total_seconds() > CLOCK_SKEW_S:
+        raise StopClock(
+            f"the request was issued at {request.issued_utc}, later than now",
+            expected=f"a time after {request.issued_utc}",
+            run_id=request.run_id,
+        )
+    if now_utc > expires:
+        raise StopApprovalExpired(
+            f"the request expired at {request.expires_utc}",
+            expected="a signature on the request that waits now",
+            run_id=request.run_id,
+        )
+
+
+def _judge_signatures(
+    offered: Sequence[OfferedSignature],
+    data: bytes,
+    asked: Asked,
+    policy: TrustPolicy,
+    now_utc: datetime,
+) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    request = asked.request
+    rule = policy.rule(request.gate)
+    persons: dict[str, str] = {}
+    for signature in offered:
+        namespace = REJECT_NAMESPACE if signature.rejects else APPROVAL_NAMESPACE
+        verified = verify(signature.armor, data, namespace=namespace)
+        person, key = _enrolled(verified, policy, rule, request.run_id)
+        _check_key(person, key, verified, rule, request, now_utc)
+        if signature.rejects:
+            raise StopRejected(
+                f"{person.name} signed a refusal of {request.gate}", run_id=request.run_id
+            )
+        persons.setdefault(person.name, verified.public_key.fingerprint)
+    _check_separation(tuple(persons), asked, policy)
+    if len(persons) < rule.threshold:
+        waiting = ", ".join(sorted(set(rule.persons) - set(persons)))
+        raise StopApprovalRequired(
+            f"{request.gate} has {len(persons)} of {rule.threshold} signatures",
+            expected=f"{rule.threshold - len(persons)} more of {waiting}",
+            run_id=request.run_id,
+        )
+    return tuple(sorted(persons)), tuple(persons[name] for name in sorted(persons))
+
+
+def _enrolled(
+    signature: Signature, policy: TrustPolicy, rule: GateRule, run_id: str
+) -> tuple[Person, EnrolledKey]:
+    owner = policy.owner_of(signature.public_key)
+    if owner is None:
+        raise StopApprovalInvalid(
+            f"key {signature.public_key.fingerprint} belongs to nobody in the trust policy",
+            expected=f"a key of {', '.join(rule.persons)}",
+            run_id=run_id,
+        )
+    if owner[0].name not in rule.persons:
+        raise StopApprovalInvalid(
+            f"{owner[0].name} may not decide at {rule.gate}",
+            expected=f"one of {', '.join(rule.persons)}",
+            run_id=run_id,
+        )
+    return owner
+
+
+def _check_key(
+    person: Person,
+    key: EnrolledKey,
+    signature: Signature,
+    rule: GateRule,
+    request: AuthorizationRequested,
+    now_utc: datetime,
+) -> None:
+    issued = parse_utc(request.issued_utc) or now_utc
+    begins, ends = parse_utc(key.valid_from or ""), parse_utc(key.valid_until or "")
+    revoked = parse_utc(key.revoked_utc or "")
+    fault = ""
+    if key.revoked_utc is not None and (revoked is None or revoked <= now_utc):
+        fault = f"was revoked at {key.revoked_utc}"
+    elif begins is not None and issued < begins:
+        fault = f"counts only from {key.valid_from}"
+    elif ends is not None and max(issued, now_utc) > ends:
+        fault = f"counted only until {key.valid_until}"
+    elif signature.public_key.hardware and not signature.user_present:
+        fault = "signed without the owner's touch"
+    elif rule.require_user_verification and not signature.user_verified:
+        fault = "signed without verifying its owner, which this gate asks for"
+    if fault:
+        raise StopApprovalInvalid(
+            f"{person.name}'s key {signature.public_key.fingerprint} {fault}",
+            expected="a key that counts at issue and now",
+            run_id=request.run_id,
+        )
+
+
+def _check_separation(persons: Sequence[str], asked: Asked, policy: TrustPolicy) -> None:
+    run_id = asked.request.run_id
+    if asked.starter in persons:
+        raise StopApprovalInvalid(
+            f"{asked.starter} started the run and signed it",
+            expected="somebody else's signature",
+            run_id=run_id,
+        )
+    twice = sorted(set(persons) & set(asked.sg1_persons))
+    if asked.request.gate is Gate.SG_2 and twice and not policy.sg1_approver_may_approve_sg2:
+        raise StopApprovalInvalid(
+            f"{', '.join(twice)} signed SG_1 already",
+            expected="another person at SG_2",
+            run_id=run_id,
+        )

@@ -1,0 +1,437 @@
+"""drive: the one loop over the line, for a run that this process has claimed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from cutter_agent.errors import (
+    STOP_BY_CODE,
+    Category,
+    Stop,
+    StopClock,
+    StopDocumentUnknown,
+    StopOverTime,
+    StopReplayConflict,
+    StopUnexpected,
+)
+from cutter_agent.evidence.canonical import Json
+from cutter_agent.evidence.codec import to_json
+from cutter_agent.evidence.invariant import Evidence
+from cutter_agent.orchestrator.approval import CLOCK_SKEW_S
+from cutter_agent.orchestrator.ask import Ask, Given
+from cutter_agent.orchestrator.clock import parse_utc, utc_text
+from cutter_agent.orchestrator.facts import MutationReading, non_mutation_level
+from cutter_agent.orchestrator.factsheet import drift, read_facts
+from cutter_agent.orchestrator.gates import Finding, judge, stop_for
+from cutter_agent.orchestrator.history import EventKind, RunDocument, RunEvent
+from cutter_agent.orchestrator.line import LINE, PAUSES, Pause, Phase
+from cutter_agent.orchestrator.phases.source_pin import SourcePinned
+from cutter_agent.orchestrator.policy import NO_POLICY, TrustPolicy
+from cutter_agent.orchestrator.ports import Claim, Facts, KBReporter, Site, Step
+from cutter_agent.orchestrator.reading import Reading
+from cutter_agent.orchestrator.report import final_report, phase_document, stop_document
+from cutter_agent.orchestrator.result import result_of, run_json
+from cutter_agent.orchestrator.run_context import RunContext
+from cutter_agent.orchestrator.states import RUN_HARD_CAP_S, Mode, Role
+from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant, live_warrant
+from cutter_agent.orchestrator.world import CallBegan, Holding, Moment, PolicyInForce, Progress
+
+_LAST: Final = LINE[-1]
+
+
+@dataclass(slots=True)
+class Going:
+    """One call on one run: what is claimed, read and known so far."""
+
+    claim: Claim
+    context: RunContext
+    began: MutationReading | None
+    reading: Reading | None = None
+    given: Given | None = None
+    world_ready: bool = False
+    step_name: str | None = None
+    findings: tuple[Finding, ...] = field(default=())
+
+
+class Drive:
+    """Drives one run at one site."""
+
+    def __init__(
+        self,
+        site: Site,
+        kb: KBReporter,
+        policy: TrustPolicy | None,
+        on_step: Callable[[str], None],
+    ) -> None:
+        """Bind the site, the folder of documents and the policy that counts now."""
+        self._site = site
+        self._kb = kb
+        self._policy_sha256 = NO_POLICY if policy is None else policy.sha256
+        self._ask = Ask(site, kb, policy, self.publish)
+        self._on_step = on_step
+
+    def run(self, run_id: str, reference: str | None) -> Stop | None:
+        """Take every step that can be taken; return the stop that ended the call, if one did.
+
+        Raises:
+            StopRunUnknown: there is no such run.
+            StopLockBusy: another process drives it now.
+        """
+        with self._site.claim(run_id) as claim:
+            context = RunContext(self._site.load(run_id))
+            if context.over:
+                return None
+            if (failed := _failed(context)) is not None:
+                return failed
+            going = Going(claim, context, self._witness())
+            stop = self._attempt(lambda: self._loop(going, reference), going)
+            self._prove(going)
+            self._project(run_id)
+            return stop
+
+    def escalate(self, run_id: str, decision: str) -> Stop | None:
+        """Ask for, or carry out, a decision on a failed run; return the stop of asking, if any."""
+        with self._site.claim(run_id) as claim:
+            going = Going(claim, RunContext(self._site.load(run_id)), None)
+            stop = self._attempt(lambda: self._ask.escalate(going, decision), going)
+            self._project(run_id)
+            return stop
+
+    def publish(self, context: RunContext) -> None:
+        """Put every document of the history into the folder that does not lie there yet.
+
+        Raises:
+            StopKbUploadFailed: one could not be written.
+        """
+        for document in context.history.documents:
+            if not self._kb.holds(context.run_id, document.name, document.sha256):
+                self._kb.put(context.run_id, document.name, document.text)
+
+    def _attempt(self, work: Callable[[], None], going: Going) -> Stop | None:
+        """Do the work; turn whatever it raises into one recorded stop. The only such place."""
+        try:
+            work()
+        except Stop as raised:
+            stop = raised
+        except Exception as error:  # noqa: BLE001 - a bug ends as a stop with a document, too
+            stop = StopUnexpected(f"{type(error).__name__}: {error}")
+            stop.__cause__ = error
+        else:
+            return None
+        stop.run_id = stop.run_id or going.context.run_id
+        stop.document_id = stop.document_id or going.context.document_id
+        try:
+            self._record(stop, going)
+        except Stop as second:
+            stop.add_note(f"the stop could not be recorded: {second}")
+        return stop
+
+    def _loop(self, going: Going, reference: str | None) -> None:
+        self.publish(going.context)
+        for step in LINE:
+            if step in going.context.steps_done:
+                continue
+            going.step_name = step.name
+            self._check_time(going.context)
+            self._on_step(step.name)
+            if isinstance(step, Pause):
+                going.given = self._ask.pass_pause(step, going, reference, self._read_again)
+                reference = None
+            else:
+                self._phase(step, going)
+            going.step_name, going.findings = None, ()
+
+    def _phase(self, step: Phase, going: Going) -> None:
+        began_utc = utc_text(self._site.now_utc())
+        if step.in_step:
+            self._reading(going)
+            warrant = self._warrant(going)
+            self._ready_world(going, warrant)
+            with self._site.step(going.claim, step.acts_as, warrant) as tx:
+                self._recheck(going, tx.facts)
+                records = self._do(step, going, tx, began_utc)
+                self._recheck(going, tx.facts, after_write=True)
+                self._append(step, going, tx, records, began_utc)
+        else:
+            records = self._do(step, going, None, began_utc)
+            with self._site.step(going.claim, Role.EXECUTOR, None) as tx:
+                self._append(step, going, tx, records, began_utc)
+        going.context = RunContext(self._site.load(going.context.run_id))
+        going.given = None
+        self.publish(going.context)
+
+    def _do(
+        self, step: Phase, going: Going, tx: Step | None, began_utc: str
+    ) -> tuple[Evidence, ...]:
+        """Run the body and judge its evidence; return what is to be recorded."""
+        shelf = self._shelf(step, going, tx, began_utc)
+        records: tuple[Evidence, ...] = ()
+        if going.given is not None:
+            approved = going.given.approved(began_utc)
+            shelf[type(approved)] = approved
+            records = (approved,)
+            if tx is not None:
+                tx.consume(going.given.answer.consumption)
+        evidence = step.body(*(shelf[kind] for kind in step.needs))
+        verdict = judge(evidence, shelf)
+        going.findings = verdict.findings
+        if not verdict.passed:
+            raise stop_for(
+                step.gate,
+                verdict,
+                evidence,
+                run_id=going.context.run_id,
+                document_id=going.context.document_id,
+            )
+        return (*records, evidence)
+
+    def _append(
+        self, step: Phase, going: Going, tx: Step, records: Sequence[Evidence], began_utc: str
+    ) -> None:
+        ended = self._site.now_utc()
+        notes = _notes(step, began_utc, utc_text(ended))
+        run = going.context.history.header
+        if step is _LAST:
+            pins = self._pins_with(going.context, records)
+            document = final_report(step, going.context, records, going.findings, pins)
+            self._kb.put(run.run_id, document.name, document.text)
+        else:
+            document = phase_document(step, run, records, going.findings, notes)
+        body: dict[str, Json] = {
+            "phase": step.name,
+            "records": [{"type": type(r).__name__, "fields": to_json(r)} for r in records],
+            "findings": [to_json(finding) for finding in going.findings],
+            "document": document.name,
+            "began_utc": began_utc,
+            "ended_utc": utc_text(ended),
+            "notes": list(notes),
+        }
+        if going.given is not None:
+            body["consumed"] = going.given.answer.consumption.request_sha256
+            body["approved"] = going.given.summary(began_utc)
+        tx.append(self._event(going.context, EventKind.PHASE, body), [document])
+        if step is _LAST:
+            tx.close()
+
+    def _pins_with(self, context: RunContext, records: Sequence[Evidence]) -> Mapping[str, Json]:
+        """Return the pins as they will be once these records are in the history."""
+        body: dict[str, Json] = {
+            "records": [{"type": type(r).__name__, "fields": to_json(r)} for r in records]
+        }
+        event = self._event(context, EventKind.PHASE, body)
+        history = context.history
+        grown = type(history)(
+            history.header, (*history.events, event), history.documents, history.fence
+        )
+        return RunContext(grown).context_pins
+
+    def _shelf(
+        self, step: Phase, going: Going, tx: Step | None, began_utc: str
+    ) -> dict[type, object]:
+        """Return everything that the step may ask for, by type."""
+        context = going.context
+        run = context.history.header
+        facts = self._site.facts if tx is None else tx.facts
+        shelf: dict[type, object] = {
+            type(run): run,
+            Facts: facts,
+            KBReporter: self._kb,
+            Moment: Moment(began_utc),
+            PolicyInForce: PolicyInForce(self._policy_sha256),
+            CallBegan: CallBegan(going.began),
+            Progress: _progress(context),
+            **context.evidence(),
+        }
+        if Holding in step.needs:
+            shelf[Holding] = Holding(self._site.holder(run.document_id, run.run_id))
+        if SourcePinned in shelf:
+            shelf[Reading] = self._reading(going)
+        if tx is None:
+            shelf.update(self._site.ports(run, None))
+        else:
+            shelf.update(tx.ports)
+        return shelf
+
+    def _reading(self, going: Going) -> Reading:
+        """Return this call's reading; it is made once the facts were found unchanged."""
+        return going.reading or self._read_again(going)
+
+    def _read_again(self, going: Going) -> Reading:
+        """Read the facts and the pinned bytes again; any change is a stop."""
+        self._recheck(going, self._site.facts)
+        document_id = going.context.document_id
+        version = self._site.facts.latest_source_version(document_id)
+        if version is None:
+            raise StopDocumentUnknown(f"{document_id} has no source version")
+        going.reading = Reading(
+            version=version,
+            source=self._site.facts.source_bytes(version.source_version_id),
+            in_force=self._site.facts.in_force(document_id),
+        )
+        return going.reading
+
+    def _recheck(self, going: Going, facts: Facts, *, after_write: bool = False) -> None:
+        """Read the facts again and stop on any change; what we wrote ourselves is no change."""
+        pinned = going.context.get(SourcePinned)
+        if pinned is None:
+            return
+        now = read_facts(facts, going.context.document_id, policy_sha256=self._policy_sha256)
+        if after_write:
+            now = now.with_in_force_of(pinned.facts)
+        stop = drift(
+            pinned.facts,
+            now,
+            run_id=going.context.run_id,
+            document_id=going.context.document_id,
+        )
+        if stop is not None:
+            raise stop
+
+    def _warrant(self, going: Going) -> LiveWarrant | RehearsalWarrant:
+        run_id = going.context.run_id
+        if self._site.mode is Mode.DRYRUN:
+            return RehearsalWarrant(run_id)
+        if going.given is not None:
+            return live_warrant(run_id, going.given.approved(""))
+        return live_warrant(run_id, self._ask.newest_approval(going.context))
+
+    def _ready_world(self, going: Going, warrant: LiveWarrant | RehearsalWarrant) -> None:
+        """Repeat the recorded effects of a dry run in its fresh world; they must come out equal."""
+        if going.world_ready or not isinstance(warrant, RehearsalWarrant):
+            return
+        going.world_ready = True
+        run = going.context.history.header
+        ports = self._site.ports(run, warrant)
+        for step in going.context.steps_done:
+            if not (isinstance(step, Phase) and step.in_step):
+                continue
+            began = _began(going.context, step)
+            shelf = {**self._shelf(step, going, None, began), **ports}
+            if step.body(*(shelf[kind] for kind in step.needs)) != shelf[step.yields]:
+                raise StopReplayConflict(
+                    f"{step.name}, repeated from the source bytes, gives other evidence",
+                    expected="the evidence that is recorded",
+                )
+
+    def _record(self, stop: Stop, going: Going) -> None:
+        context = RunContext(self._site.load(going.context.run_id))
+        last = context.stop
+        if last is not None and (last.code, last.fact, last.phase) == (
+            stop.code,
+            stop.fact,
+            going.step_name,
+        ):
+            return
+        number = 1 + sum(e.kind is EventKind.STOP for e in context.history.events)
+        at_utc = utc_text(self._site.now_utc())
+        document = stop_document(
+            stop, context.history.header, number, context.state, going.step_name, at_utc
+        )
+        body: dict[str, Json] = {
+            "code": stop.code,
+            "sentence": stop.sentence,
+            "fact": stop.fact,
+            "expected": stop.expected,
+            "remedy": stop.remedy,
+            "phase": going.step_name,
+            "differences": [[d.name, d.then, d.now] for d in stop.differences],
+            "findings": [to_json(finding) for finding in going.findings],
+            "document": document.name,
+        }
+        event = self._event(context, EventKind.STOP, body)
+        self._put_down(going.claim, event, [document], ends=stop.category is Category.ENDED)
+        self.publish(RunContext(self._site.load(context.run_id)))
+
+    def _put_down(
+        self, claim: Claim, event: RunEvent, documents: Sequence[RunDocument], *, ends: bool
+    ) -> None:
+        if ends:
+            self._site.end(claim, event, documents)
+            return
+        with self._site.step(claim, Role.EXECUTOR, None) as tx:
+            tx.append(event, documents)
+
+    def _event(self, context: RunContext, kind: EventKind, body: dict[str, Json]) -> RunEvent:
+        return RunEvent(len(context.history.events) + 1, kind, utc_text(self._site.now_utc()), body)
+
+    def _check_time(self, context: RunContext) -> None:
+        now = self._site.now_utc()
+        last = parse_utc(context.history.events[-1].at_utc)
+        if last is not None and (last - now).total_seconds() > CLOCK_SKEW_S:
+            raise StopClock(
+                f"it is {utc_text(now)}, before the run's last entry at {utc_text(last)}",
+                expected=f"a time after {utc_text(last)}",
+            )
+        if context.spent_s > RUN_HARD_CAP_S:
+            raise StopOverTime(
+                f"{context.spent_s:.0f} s of working time are used",
+                expected=f"at most {RUN_HARD_CAP_S} s",
+            )
+
+    def _witness(self) -> MutationReading | None:
+        return self._site.facts.mutation_reading() if self._site.mode is Mode.DRYRUN else None
+
+    def _prove(self, going: Going) -> None:
+        """Record, for a dry run, how much is proven about its not changing anything."""
+        if going.began is None:
+            return
+        after = self._site.facts.mutation_reading()
+        body: dict[str, Json] = {
+            "level": non_mutation_level(going.began, after).value,
+            "before": to_json(going.began),
+            "after": to_json(after),
+        }
+        context = RunContext(self._site.load(going.context.run_id))
+        self._put_down(going.claim, self._event(context, EventKind.PROOF, body), [], ends=False)
+
+    def _project(self, run_id: str) -> None:
+        history = self._site.load(run_id)
+        self._site.project(history, run_json(result_of(RunContext(history), self._kb)))
+
+
+def _failed(context: RunContext) -> Stop | None:
+    """Return the stop of a run that waits for a decision, worded as its way out."""
+    recorded = context.stop
+    if recorded is None or recorded.category is not Category.FAILED:
+        return None
+    return STOP_BY_CODE[recorded.code](
+        recorded.fact,
+        expected=recorded.expected,
+        run_id=context.run_id,
+        document_id=context.document_id,
+        remedy="cutter runs retry {run}",
+    )
+
+
+def _began(context: RunContext, step: Phase) -> str:
+    for event in context.history.events:
+        if event.kind is EventKind.PHASE and event.body.get("phase") == step.name:
+            return str(event.body.get("began_utc"))
+    return ""
+
+
+def _progress(context: RunContext) -> Progress:
+    phases = [e.body for e in context.history.events if e.kind is EventKind.PHASE]
+    requests = [context.get(pause.yields) for pause in PAUSES]
+    names = sorted(
+        [str(body.get("document")) for body in phases]
+        + [request.document for request in requests if request is not None]
+    )
+    digests = {document.name: document.sha256 for document in context.history.documents}
+    return Progress(
+        tuple(str(body.get("phase")) for body in phases),
+        tuple(names),
+        tuple(digests.get(name, "") for name in names),
+    )
+
+
+def _notes(step: Phase, began_utc: str, ended_utc: str) -> tuple[str, ...]:
+    began, ended = parse_utc(began_utc), parse_utc(ended_utc)
+    if began is None or ended is None:
+        return ()
+    took_s = (ended - began).total_seconds()
+    if took_s <= step.soft_cap_s:
+        return ()
+    return (f"{step.name} took {took_s:.0f} s, over its soft cap of {step.soft_cap_s} s",)

@@ -1,0 +1,1 @@
+"""The pauses of the line, where a human signs."""

@@ -1,0 +1,109 @@
+"""pre_write_backup: keep what is there, sealed, before anything is written."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from cutter_agent.errors import StopBackupFailed
+from cutter_agent.evidence.invariant import Evidence, invariant
+from cutter_agent.orchestrator.clock import parse_utc
+from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.ports import BackupVault
+from cutter_agent.orchestrator.states import GATE_TTL_S, Gate
+from cutter_agent.orchestrator.world import Moment
+
+SHA256_HEX_DIGITS = 64
+GOVERNED_TABLES = (
+    "iu.source_document",
+    "iu.source_version",
+    "iu.text_blob",
+    "iu.information_unit",
+    "iu.unit_version",
+    "iu.lifecycle_log",
+    "iu.unit_in_force",
+    "cutter_governance.cut_change_set",
+    "cutter_governance.cut_change_set_affected_row",
+    "cutter_governance.manifest_envelope",
+    "cutter_governance.manifest_unit_block",
+    "cutter_governance.review_decision",
+    "cutter_governance.verify_result",
+)
+"""Tables that a backup must hold to be complete."""
+
+
+def is_fresh(taken_utc: str, now_utc: str) -> bool:
+    """Say whether a backup taken then is no older now than an SG_1 request may become."""
+    taken, now = parse_utc(taken_utc), parse_utc(now_utc)
+    return (
+        taken is not None
+        and now is not None
+        and (0 <= (now - taken).total_seconds() <= GATE_TTL_S[Gate.SG_1])
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BackupTaken(Evidence):
+    """The sealed backup: its digest, its scope, and the rows it was taken of."""
+
+    backup_sha256: str
+    byte_len: int
+    tables: tuple[str, ...]
+    rows: int
+    snapshot_sha256: str
+    document_rows_sha256: str
+    document_rows_now_sha256: str
+    recipients: tuple[str, ...]
+    encrypted: bool
+    taken_utc: str
+    judged_utc: str
+    wal_lsn: str
+    level: str
+
+    @invariant(stop=StopBackupFailed)
+    def backup_sha_pinned(self) -> bool:
+        """The backup has bytes, and their SHA-256 is pinned."""
+        return (
+            self.byte_len > 0
+            and len(self.backup_sha256) == len(self.snapshot_sha256) == SHA256_HEX_DIGITS
+        )
+
+    @invariant(stop=StopBackupFailed)
+    def backup_scope_complete(self) -> bool:
+        """Every governed table is in the backup."""
+        return set(GOVERNED_TABLES) <= set(self.tables)
+
+    @invariant(stop=StopBackupFailed)
+    def backup_encrypted(self) -> bool:
+        """The backup is encrypted to at least one recipient."""
+        return self.encrypted and len(self.recipients) > 0
+
+    @invariant(stop=StopBackupFailed)
+    def backup_fresh(self) -> bool:
+        """The document's rows still hash to the backup's, and it is no older than a request's life."""
+        return self.document_rows_sha256 == self.document_rows_now_sha256 and is_fresh(
+            self.taken_utc, self.judged_utc
+        )
+
+
+def pre_write_backup(run: RunHeader, vault: BackupVault, moment: Moment) -> BackupTaken:
+    """Take the backup, then read the document's rows once more.
+
+    Raises:
+        StopBackupFailed: it could not be taken.
+    """
+    receipt = vault.take(run)
+    return BackupTaken(
+        backup_sha256=receipt.sha256,
+        byte_len=receipt.byte_len,
+        tables=receipt.tables,
+        rows=receipt.rows,
+        snapshot_sha256=receipt.snapshot_sha256,
+        document_rows_sha256=receipt.document_rows_sha256,
+        document_rows_now_sha256=vault.document_rows_sha256(run.document_id),
+        recipients=receipt.recipients,
+        encrypted=receipt.encrypted,
+        taken_utc=receipt.taken_utc,
+        judged_utc=max(moment.utc, receipt.taken_utc),
+        wal_lsn=receipt.wal_lsn,
+        level=receipt.level,
+    )

@@ -73,12 +73,14 @@ def _confusable(text: SourceText, profile: Profile, marks: list[Mark]) -> list[M
     folded = _fold(text.shadow)
     if folded is text.shadow:
         return []
-    known = {mark.start for mark in marks}
+    known = {(mark.start, mark.rule) for mark in marks}
     kinds = profile.rules
     false = [
         mark
         for mark in scan(folded, profile)
-        if mark.start not in known and kinds[mark.rule].role == "unit" and kinds[mark.rule].keyword
+        if (mark.start, mark.rule) not in known
+        and kinds[mark.rule].role == "unit"
+        and kinds[mark.rule].keyword
     ]
     offsets = text.byte_offsets([mark.start for mark in false])
     return [

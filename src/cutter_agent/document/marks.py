@@ -6,7 +6,8 @@ import hashlib
 
 from cutter_agent.document.grammar import Profile
 from cutter_agent.document.hazards import hazards
-from cutter_agent.document.scan import closed_ranges, front_matter_end, scan
+from cutter_agent.document.quotation import quoted_stretches
+from cutter_agent.document.scan import Mark, Ranges, code_and_comments, front_matter_end, scan
 from cutter_agent.document.sequence import choose
 from cutter_agent.document.text import read_source
 from cutter_agent.document.tree import build
@@ -33,9 +34,8 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
         )
     text = read_source(source)
     begin = front_matter_end(text.shadow) if profile.markdown else 1
-    closed = closed_ranges(text.shadow) if profile.markdown else None
     marks = scan(text.shadow, profile)
-    choice = choose(marks, profile, closed, begin)
+    choice = choose(marks, profile, _closed(text.shadow, profile, marks), begin)
     if not any(profile.rules[mark.rule].role == "unit" for mark in choice.accepted):
         raise StopOverSize(
             f"0 units: no line of the text begins a unit under profile {profile.name}",
@@ -56,6 +56,13 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
         findings=tuple(findings),
         coverage=_coverage(units, len(source)),
     )
+
+
+def _closed(shadow: str, profile: Profile, marks: list[Mark]) -> Ranges:
+    """Where no unit may begin: code, comments, quotations."""
+    rows = code_and_comments(shadow) if profile.markdown else []
+    quoted = quoted_stretches(shadow, marks, profile.quotes)
+    return Ranges(rows + [(start, end, "inside a quotation") for start, end in quoted])
 
 
 def _coverage(units: list[Unit], length: int) -> Coverage:

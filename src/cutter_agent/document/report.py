@@ -49,11 +49,8 @@ def tree_text(marked: MarkedText, width: int) -> str:
     coverage = marked.coverage
     lines += [
         "",
-        (
-            f"{len(marked.candidates)} candidates, {len(marked.excluded)} excluded,"
-            f" {coverage.unaccounted_bytes} bytes unaccounted"
-            f" ({coverage.residue_bytes} residue, {coverage.non_content_bytes} no content)"
-        ),
+        f"{len(marked.candidates)} candidates, {len(marked.excluded)} excluded",
+        f"{coverage.unaccounted_bytes} bytes unaccounted, {coverage.residue_bytes} residue",
     ]
     lines += [
         _clip(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 from cutter_agent.document.grammar import Profile
@@ -12,7 +13,6 @@ from cutter_agent.document.numbering import NO_RANK
 HEADING_CHARACTERS_MAX: Final = 300
 """A line longer than this behind a mark is a paragraph, not a heading."""
 _FENCE_RE: Final = re.compile(r"\n[ ]{0,3}(`{3,}|~{3,})([^\n]*)")
-_COMMENT_RE: Final = re.compile(r"<!--")
 _FRONT_MATTER_RE: Final = re.compile(r"\n---[ \t]{0,8}\n")
 _FRONT_MATTER_CHARACTERS_MAX: Final = 65_536
 _TRIM_LEFT: Final = " \t.:–—-*_#]|"
@@ -44,15 +44,15 @@ class Mark(NamedTuple):
 class Ranges:
     """Stretches of the shadow where no unit may begin, each with the reason."""
 
-    def __init__(self) -> None:
-        """Holds nothing yet."""
-        self._starts: list[int] = []
+    def __init__(self, rows: Iterable[tuple[int, int, str]]) -> None:
+        """Holds the rows in order; one that begins inside an earlier one is part of it."""
         self._rows: list[tuple[int, int, str]] = []
-
-    def add(self, start: int, end: int, reason: str) -> None:
-        """One more stretch; stretches come in order."""
-        self._starts.append(start)
-        self._rows.append((start, end, reason))
+        last = 0
+        for start, end, reason in sorted(rows):
+            if start >= last:
+                self._rows.append((start, end, reason))
+                last = end
+        self._starts = [start for start, _, _ in self._rows]
 
     def reason_at(self, position: int) -> str:
         """Why no unit may begin here, or ""."""
@@ -60,9 +60,6 @@ class Ranges:
         if row < 0 or position >= self._rows[row][1]:
             return ""
         return self._rows[row][2]
-
-    def __bool__(self) -> bool:
-        return bool(self._rows)
 
 
 def scan(shadow: str, profile: Profile) -> list[Mark]:
@@ -95,10 +92,10 @@ def front_matter_end(shadow: str) -> int:
     return close.end() if close else 1
 
 
-def closed_ranges(shadow: str) -> Ranges:
+def code_and_comments(shadow: str) -> list[tuple[int, int, str]]:
     """Code fences and comments of a Markdown text: a heading inside them is none."""
     rows: list[tuple[int, int, str]] = []
-    if "\n```" in shadow or "\n~~~" in shadow or "```" in shadow or "~~~" in shadow:
+    if "```" in shadow or "~~~" in shadow:
         rows += _fences(shadow)
     place = shadow.find("<!--")
     while place >= 0:
@@ -107,13 +104,7 @@ def closed_ranges(shadow: str) -> Ranges:
             break
         rows.append((place, end + 3, "inside a comment"))
         place = shadow.find("<!--", end + 3)
-    ranges = Ranges()
-    last = 0
-    for start, end, reason in sorted(rows):
-        if start >= last:
-            ranges.add(start, end, reason)
-            last = end
-    return ranges
+    return rows
 
 
 def _fences(shadow: str) -> list[tuple[int, int, str]]:

@@ -28,8 +28,15 @@ class Choice:
         return Counter(reason for _, reason in self.refused)
 
 
-def choose(marks: list[Mark], profile: Profile, closed: Ranges | None, begin: int) -> Choice:
-    """The candidates that count, from shadow position `begin` on."""
+def choose(marks: list[Mark], profile: Profile, closed: Ranges, begin: int) -> Choice:
+    """The candidates that count, from shadow position `begin` on.
+
+    Args:
+        marks: all candidates, in order of the text.
+        profile: the profile that found them.
+        closed: where none may count: code, comments, quotations.
+        begin: the shadow position where the text begins.
+    """
     choice = Choice()
     rules = profile.rules
     stack: list[Mark] = []
@@ -55,7 +62,7 @@ def choose(marks: list[Mark], profile: Profile, closed: Ranges | None, begin: in
 
 
 def _refusal(
-    mark: Mark, rule: Rule, profile: Profile, closed: Ranges | None, begin: int, *, zone: bool
+    mark: Mark, rule: Rule, profile: Profile, closed: Ranges, begin: int, *, zone: bool
 ) -> str:
     if mark.start < begin:
         return "before the text begins"
@@ -65,7 +72,7 @@ def _refusal(
         return "opens a quotation"
     if mark.quote and not rule.headed:
         return "stands behind a quotation mark"
-    return closed.reason_at(mark.start) if closed else ""
+    return closed.reason_at(mark.start)
 
 
 def _misplaced(

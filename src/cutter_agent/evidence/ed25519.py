@@ -17,7 +17,7 @@ SIGNATURE_BYTES: Final = 64
 FIELD_PRIME: Final = 2**255 - 19
 GROUP_ORDER: Final = 2**252 + 27742317777372353535851937790883648493
 
-_ORDER_8_Y: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD83D3D706A17C7
+_ORDER_8_Y: Final = 0x7A03AC9277FDC74EC6CC392CFA53202A0F67100D760B3CBA4FD84D3D706A17C7
 _SIGN_BIT: Final = 1 << 255
 _LOW_ORDER_Y: Final = frozenset(
     {0, 1, _ORDER_8_Y, FIELD_PRIME - _ORDER_8_Y, FIELD_PRIME - 1, FIELD_PRIME, FIELD_PRIME + 1}
@@ -53,6 +53,7 @@ def signature_fits(raw_key: bytes, signature: bytes, message: bytes) -> bool:
         return False
     if len(signature) != SIGNATURE_BYTES:
         return False
+    # OpenSSL asks the same; other libraries that `cryptography` can be built on need not.
     if int.from_bytes(signature[KEY_BYTES:], "little") >= GROUP_ORDER:
         return False
     from cryptography.exceptions import InvalidSignature

@@ -54,7 +54,7 @@ OWN_CORPUS_LOOKUP: Final = "tests/conftest.py"
 OUTSIDE_FOLDER: Final = re.compile(r"\.\./share[d]")
 SESSION_WORDS: Final = re.compile(
     r"\b(?:anthropi[c]|clau[d]e|chatgp[t]|copilo[t]|sub-?agen[t]s?|language mode[l]s?|tool librar[y]"
-    r"|thi[s] session|working sessio[n]s?|issue #?\d+\b|prototype[s]? (?:folder|sketch))",
+    r"|working sessio[n]s?|issue #?\d+\b|prototype[s]? (?:folder|sketch))",
     re.IGNORECASE,
 )
 REGISTRY_ADDRESSES: Final = re.compile(

@@ -28,6 +28,7 @@ CANONICAL_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "cutter_governance.fn_switch_arm": (ROLE_ADMIN,),
     "cutter_governance.fn_policy_accept": (ROLE_ADMIN,),
     "cutter_governance.fn_run_open": (ROLE_EXEC,),
+    "cutter_governance.fn_run_hold": (ROLE_EXEC,),
     "cutter_governance.fn_run_claim": (ROLE_EXEC,),
     "cutter_governance.fn_run_append": (ROLE_EXEC, ROLE_VERIFY),
     "cutter_governance.fn_run_end": (ROLE_EXEC,),

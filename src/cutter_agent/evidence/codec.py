@@ -56,7 +56,8 @@ def from_json(kind: type[T], data: Json) -> T:
     """
     if not isinstance(data, Mapping):
         raise StopEvidenceMismatch(f"{kind.__name__} is not an object")
-    hints = _hints(kind)
+    record_type: Any = kind
+    hints = _hints(record_type)
     if set(data) != set(hints):
         odd = ", ".join(sorted(set(data) ^ set(hints)))
         raise StopEvidenceMismatch(f"{kind.__name__} has other fields than expected: {odd}")

@@ -31,9 +31,10 @@ from cutter_agent.orchestrator.approval import (
     validate_approval_text,
 )
 from cutter_agent.orchestrator.clock import parse_utc
+from cutter_agent.orchestrator.orders import Consumption, OfferedSignature
 from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
 from cutter_agent.orchestrator.policy import EnrolledKey, GateRule, Person, TrustPolicy
-from cutter_agent.orchestrator.ports import Consumption, KBReporter, OfferedSignature, Site
+from cutter_agent.orchestrator.ports import KBReporter, Site
 from cutter_agent.orchestrator.states import Gate, Mode
 
 

@@ -25,14 +25,8 @@ from cutter_agent.orchestrator.history import (
     RunHeader,
     RunHistory,
 )
-from cutter_agent.orchestrator.ports import (
-    Claim,
-    Consumption,
-    Facts,
-    Rehearsal,
-    RehearsalDiscoverer,
-    Step,
-)
+from cutter_agent.orchestrator.orders import Consumption
+from cutter_agent.orchestrator.ports import Claim, Facts, Rehearsal, RehearsalDiscoverer, Step
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode, Role
 from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from cutter_agent.document.cutplan import InForceUnit, PlannedUnit
+from cutter_agent.document.cutplan import InForceUnit
 from cutter_agent.evidence.canonical import Json
 from cutter_agent.orchestrator.facts import (
     Census,
@@ -25,7 +24,21 @@ from cutter_agent.orchestrator.facts import (
     VocabSnapshot,
 )
 from cutter_agent.orchestrator.history import RunDocument, RunEvent, RunHeader, RunHistory
-from cutter_agent.orchestrator.states import Gate, Mode, Role
+from cutter_agent.orchestrator.orders import (
+    BackupReceipt,
+    ChangeSet,
+    Consumption,
+    Draft,
+    EnactOrder,
+    EnactReceipt,
+    Manifest,
+    ManifestBlock,
+    ManifestReceipt,
+    OfferedSignature,
+    StoredUnit,
+    VerifyRecord,
+)
+from cutter_agent.orchestrator.states import Mode, Role
 from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant
 
 
@@ -83,120 +96,6 @@ class RehearsalDiscoverer(Facts, Protocol):
     def rehearsal(self, run: RunHeader) -> Rehearsal:
         """Return a fresh world in memory that starts from these facts."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class ChangeSet:
-    """What one cut will change: the parent row of every draft."""
-
-    change_set_id: str
-    run_id: str
-    document_id: str
-    source_version_id: str
-    plan_sha256: str
-    created: int
-    changed: int
-    kept: int
-    retired: int
-
-
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """One unit version to be written as a draft: a created unit or a changed one."""
-
-    unit_id: str
-    version_id: str
-    version_no: int
-    planned: PlannedUnit
-    body: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class StoredUnit:
-    """One unit version as read back; `rehash_sha256` was computed from the stored body."""
-
-    unit_id: str
-    version_id: str
-    version_no: int
-    source_version_id: str
-    address: str
-    kind: str
-    parent: str | None
-    ordinal: int
-    own_spans: tuple[tuple[int, int], ...]
-    attributes: tuple[tuple[str, str], ...]
-    body_sha256: str
-    rehash_sha256: str
-    state: str
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestBlock:
-    """One leaf of a manifest and the version that it stands for."""
-
-    position: int
-    unit_id: str
-    version_id: str
-    ordinal: int
-    leaf_sha256: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Manifest:
-    """The manifest of all included units, sealed by the executor."""
-
-    envelope_id: str
-    change_set_id: str
-    root_sha256: str
-    tree_size: int
-    envelope: bytes
-    """The executor's DSSE envelope over its in-toto Statement."""
-    executor_key_id: str
-
-
-@dataclass(frozen=True, slots=True)
-class ManifestReceipt:
-    """What the database holds of a manifest after it was recorded."""
-
-    blocks: int
-    affected_rows: int
-    signatures: int
-
-
-@dataclass(frozen=True, slots=True)
-class EnactOrder:
-    """Enact one change set under one fresh decision."""
-
-    change_set_id: str
-    document_id: str
-    review_decision_id: str
-    request_sha256: str
-    effective_date: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class EnactReceipt:
-    """What enactment did, counted by the database."""
-
-    enacted: int
-    superseded: int
-    retired: int
-    log_rows: int
-    in_force: int
-
-
-@dataclass(frozen=True, slots=True)
-class VerifyRecord:
-    """The verifier's result, to be recorded once."""
-
-    verify_result_id: str
-    envelope_id: str
-    root_from_source_sha256: str
-    root_in_database_sha256: str
-    tree_size: int
-    mismatches: int
-    envelope: bytes
-    verifier_key_id: str
 
 
 class Ledger(Protocol):
@@ -304,24 +203,6 @@ class VerifierSigner(Signer, Protocol):
     """The verifier's key, never the executor's."""
 
 
-@dataclass(frozen=True, slots=True)
-class BackupReceipt:
-    """What the backup holds and how it is sealed."""
-
-    sha256: str
-    byte_len: int
-    tables: tuple[str, ...]
-    rows: int
-    snapshot_sha256: str
-    document_rows_sha256: str
-    recipients: tuple[str, ...]
-    encrypted: bool
-    taken_utc: str
-    wal_lsn: str
-    level: str
-    """`DUMPED_AND_ENCRYPTED`, or `SIMULATED` in a rehearsal."""
-
-
 class BackupVault(Protocol):
     """Takes the backup before any write, and answers whether it still fits."""
 
@@ -372,27 +253,6 @@ class KBReporter(Protocol):
     def signatures(self, run_id: str, request_name: str) -> Sequence[OfferedSignature]:
         """Return every signature that lies beside the request, ordered by file name."""
         ...
-
-
-@dataclass(frozen=True, slots=True)
-class OfferedSignature:
-    """A signature file found beside a request; nothing about it is trusted yet."""
-
-    person: str
-    rejects: bool
-    armor: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Consumption:
-    """An approval that is spent in the transaction of its effect."""
-
-    request_sha256: str
-    gate: Gate
-    run_id: str
-    request: bytes
-    signatures: tuple[OfferedSignature, ...]
-    key_ids: tuple[str, ...]
 
 
 class Step(Protocol):

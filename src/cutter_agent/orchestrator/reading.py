@@ -17,7 +17,7 @@ from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
 from cutter_agent.orchestrator.facts import SourceVersion
 from cutter_agent.orchestrator.ids import UnitIds
-from cutter_agent.orchestrator.ports import Draft, ManifestBlock
+from cutter_agent.orchestrator.orders import Draft, ManifestBlock
 
 
 class Reading:

@@ -9,12 +9,13 @@ from cutter_agent.evidence.invariant import Evidence, invariant
 from cutter_agent.orchestrator import ids
 from cutter_agent.orchestrator.approval import CutApproved
 from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.orders import ChangeSet
 from cutter_agent.orchestrator.pauses.sg_1_cut import CutAuthorizationRequested
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.phases.mark import Marked
 from cutter_agent.orchestrator.phases.pre_write_backup import BackupTaken, is_fresh
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
-from cutter_agent.orchestrator.ports import BackupVault, ChangeSet, Ledger, Writer
+from cutter_agent.orchestrator.ports import BackupVault, Ledger, Writer
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.world import Moment
 

@@ -16,10 +16,11 @@ from cutter_agent.evidence.statement import (
 from cutter_agent.orchestrator import ids
 from cutter_agent.orchestrator.approval import CutApproved
 from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.orders import Manifest
 from cutter_agent.orchestrator.phases.cut_leg_a import LegACut
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
-from cutter_agent.orchestrator.ports import ExecutorSigner, Manifest, Writer
+from cutter_agent.orchestrator.ports import ExecutorSigner, Writer
 from cutter_agent.orchestrator.reading import Reading
 
 

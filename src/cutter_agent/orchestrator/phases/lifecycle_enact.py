@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from cutter_agent.evidence.invariant import Evidence, invariant
 from cutter_agent.orchestrator.approval import CutApproved, LifecycleApproved
 from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.orders import EnactOrder
 from cutter_agent.orchestrator.pauses.sg_2_lifecycle import LifecycleAuthorizationRequested
 from cutter_agent.orchestrator.phases.cut_leg_a import LegACut
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.phases.mark import Marked
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
-from cutter_agent.orchestrator.ports import EnactOrder, Writer
+from cutter_agent.orchestrator.ports import Writer
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,9 +9,10 @@ from dataclasses import dataclass, fields
 from cutter_agent.document.cutplan import Change
 from cutter_agent.evidence.invariant import Evidence, invariant
 from cutter_agent.orchestrator.ids import UnitIds
+from cutter_agent.orchestrator.orders import StoredUnit
 from cutter_agent.orchestrator.phases.cut_leg_a import LegACut
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
-from cutter_agent.orchestrator.ports import Ledger, StoredUnit
+from cutter_agent.orchestrator.ports import Ledger
 from cutter_agent.orchestrator.reading import Reading
 
 

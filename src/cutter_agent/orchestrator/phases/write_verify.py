@@ -12,10 +12,11 @@ from cutter_agent.evidence.merkle import tree_root
 from cutter_agent.evidence.statement import CheckResult, VerifierClaim, verifier_statement
 from cutter_agent.orchestrator import ids
 from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.orders import VerifyRecord
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.phases.leg_b_record import LegBRecorded
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
-from cutter_agent.orchestrator.ports import Verifier, VerifierSigner, VerifyRecord
+from cutter_agent.orchestrator.ports import Verifier, VerifierSigner
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.states import Role
 

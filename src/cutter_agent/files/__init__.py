@@ -1,0 +1,1 @@
+"""ADAPTER: documents, sidecars and reports in files."""

@@ -29,7 +29,7 @@ from cutter_agent.files.durable import (
 )
 from cutter_agent.files.state_store import RUN_ID, check_run_id
 from cutter_agent.orchestrator.approval import REQUEST_BYTES_MAX
-from cutter_agent.orchestrator.ports import OfferedSignature
+from cutter_agent.orchestrator.orders import OfferedSignature
 
 INDEX: Final = "runs-index.md"
 INDEX_BYTES_MAX: Final = 64 * 1024 * 1024

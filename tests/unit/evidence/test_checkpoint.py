@@ -1,0 +1,260 @@
+"""Signed heads of a log and proofs that hang on them: the one form, and every way out of it."""
+
+import base64
+import hashlib
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cutter_agent.errors import Stop, StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.evidence.checkpoint import (
+    Checkpoint,
+    InclusionProof,
+    NoteKey,
+    parse_inclusion_proof,
+    parse_note_key,
+    sign_checkpoint,
+    verify_checkpoint,
+    verify_growth,
+    verify_record,
+)
+from cutter_agent.evidence.merkle import EMPTY_ROOT, Tree, leaf_hash
+
+ORIGIN = "iu-cutter.example/log/7300000000000000001"
+RECORDS = [b"entry %d" % number for number in range(60)]
+TREE = Tree([leaf_hash(record) for record in RECORDS])
+
+
+class LogKey:
+    """A log's signer made of a plain private key."""
+
+    def __init__(self, number: int) -> None:
+        self.private = Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)
+        self.public_raw = self.private.public_key().public_bytes_raw()
+
+    def sign(self, message: bytes) -> bytes:
+        return self.private.sign(message)
+
+
+SIGNER, STRANGER = LogKey(1), LogKey(2)
+KEY = NoteKey(ORIGIN, SIGNER.public_raw)
+HEAD = Checkpoint(ORIGIN, 60, TREE.root())
+NOTE = sign_checkpoint(HEAD, SIGNER)
+PROOF = InclusionProof(7, TREE.inclusion_proof(7), NOTE)
+
+
+def line_of(name: str, raw: bytes, signature: bytes, kind: bytes = b"\x01") -> bytes:
+    """A signature line, written from the note specification."""
+    hashed = hashlib.sha256(name.encode() + b"\n" + kind + raw).digest()[:4]
+    return f"\u2014 {name} {base64.b64encode(hashed + signature).decode()}\n".encode()
+
+
+WITNESS_LINE = line_of("witness.example", STRANGER.public_raw, b"\x00" * 72, b"\x04")
+
+
+def test_a_checkpoint_is_written_as_the_specification_says():
+    root = base64.b64encode(TREE.root()).decode()
+    text = f"{ORIGIN}\n60\n{root}\n".encode()
+    assert HEAD.text == text
+    assert text + b"\n" + line_of(ORIGIN, SIGNER.public_raw, SIGNER.sign(text)) == NOTE
+    assert verify_checkpoint(NOTE, KEY) == HEAD
+
+
+def test_an_empty_log_has_a_checkpoint_with_the_empty_root_only():
+    empty = Checkpoint(ORIGIN, 0, EMPTY_ROOT)
+    assert verify_checkpoint(sign_checkpoint(empty, SIGNER), KEY) == empty
+    with pytest.raises(StopRefusedInput):
+        Checkpoint(ORIGIN, 0, TREE.root())
+
+
+@pytest.mark.parametrize(
+    ("origin", "size", "root"),
+    [
+        ("", 1, EMPTY_ROOT),
+        ("a b", 1, EMPTY_ROOT),
+        ("a+b", 1, EMPTY_ROOT),
+        ("a\nb", 1, EMPTY_ROOT),
+        ("đ", 1, EMPTY_ROOT),
+        ("a" * 256, 1, EMPTY_ROOT),
+        (ORIGIN, -1, EMPTY_ROOT),
+        (ORIGIN, 2**63, EMPTY_ROOT),
+        (ORIGIN, 1, EMPTY_ROOT[:31]),
+    ],
+)
+def test_a_head_without_an_unambiguous_text_is_refused(origin: str, size: int, root: bytes):
+    with pytest.raises(StopRefusedInput):
+        Checkpoint(origin, size, root)
+
+
+def test_witnesses_may_sign_too():
+    assert verify_checkpoint(NOTE + WITNESS_LINE * 16, KEY) == HEAD
+    first = HEAD.text + b"\n" + WITNESS_LINE + NOTE.removeprefix(HEAD.text + b"\n")
+    assert verify_checkpoint(first, KEY) == HEAD
+
+
+@pytest.mark.parametrize(
+    ("note", "reason"),
+    [
+        (HEAD.text + b"\n" + WITNESS_LINE, "not signed by the log's key"),
+        (sign_checkpoint(HEAD, STRANGER), "not signed by the log's key"),
+        (NOTE + line_of(ORIGIN, SIGNER.public_raw, bytes(64)), "does not fit"),
+        (HEAD.text + b"\n" + line_of(ORIGIN, SIGNER.public_raw, b"short"), "does not fit"),
+        (NOTE.replace(b"\n60\n", b"\n61\n"), "does not fit"),
+        (sign_checkpoint(Checkpoint("elsewhere", 60, TREE.root()), SIGNER), "elsewhere"),
+    ],
+)
+def test_a_note_that_the_log_did_not_sign_is_a_mismatch(note: bytes, reason: str):
+    with pytest.raises(StopEvidenceMismatch, match=reason):
+        verify_checkpoint(note, KEY)
+
+
+ROOT_LINE = base64.b64encode(TREE.root()) + b"\n"
+
+
+@pytest.mark.parametrize(
+    "note",
+    [
+        b"",
+        HEAD.text,
+        HEAD.text + b"\n",
+        NOTE[:-1],
+        NOTE + b"\n",
+        b"\n" + NOTE,
+        NOTE.replace(b"\n", b"\r\n"),
+        NOTE.replace(b"\n60\n", b"\n060\n"),
+        NOTE.replace(b"\n60\n", b"\n+60\n"),
+        NOTE.replace(b"\n60\n", b"\n-60\n"),
+        NOTE.replace(b"\n60\n", b"\n6_0\n"),
+        NOTE.replace(b"\n60\n", "\n\u0666\u0660\n".encode()),
+        NOTE.replace(b"\n60\n", b"\n" + b"9" * 30 + b"\n"),
+        NOTE.replace(ROOT_LINE, ROOT_LINE + b"extension\n"),
+        NOTE.replace(ROOT_LINE, b""),
+        NOTE.replace(ROOT_LINE, ROOT_LINE[:-2] + b"\n"),
+        NOTE.replace(ROOT_LINE, b"x" + ROOT_LINE),
+        NOTE.replace("\u2014 ".encode(), b"- "),
+        NOTE.replace("\u2014 ".encode(), "\u2014\u00a0".encode()),
+        NOTE + "\u2014 witness AAAA\n".encode(),
+        NOTE + "\u2014 witness !\n".encode(),
+        NOTE + "\u2014 witness\n".encode(),
+        NOTE + "\u2014  AAAAAAAA\n".encode(),
+        NOTE + b"\xff\n",
+        NOTE + WITNESS_LINE * 64,
+        NOTE + b"x" * 65_536,
+    ],
+)
+def test_a_note_in_another_form_is_refused(note: bytes):
+    with pytest.raises(StopRefusedInput):
+        verify_checkpoint(note, KEY)
+
+
+def test_every_bit_of_a_checkpoint_counts():
+    for place in range(len(NOTE)):
+        changed = NOTE[:place] + bytes([NOTE[place] ^ 1]) + NOTE[place + 1 :]
+        with pytest.raises(Stop):
+            verify_checkpoint(changed, KEY)
+
+
+def test_a_key_is_one_line_that_reads_back():
+    name, hashed, encoded = KEY.line.split("+", 2)
+    assert name == ORIGIN
+    expected = hashlib.sha256(ORIGIN.encode() + b"\n\x01" + SIGNER.public_raw).hexdigest()[:8]
+    assert hashed == expected
+    assert base64.b64decode(encoded) == b"\x01" + SIGNER.public_raw
+    assert parse_note_key(KEY.line) == KEY
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "",
+        ORIGIN,
+        KEY.line + "=",
+        KEY.line + "\n",
+        KEY.line.replace("log", "lag", 1),
+        KEY.line.replace("+AY", "+BY"),
+        NoteKey("a", SIGNER.public_raw).line.upper(),
+    ],
+)
+def test_a_key_line_that_does_not_agree_with_itself_is_refused(line: str):
+    with pytest.raises(StopRefusedInput):
+        parse_note_key(line)
+
+
+def test_growth_is_shown_by_a_proof_and_by_nothing_else():
+    old = Checkpoint(ORIGIN, 13, TREE.root(13))
+    proof = TREE.consistency_proof(13)
+    assert verify_growth(old, HEAD, proof)
+    assert verify_growth(HEAD, HEAD, ())
+    assert not verify_growth(old, HEAD, ())
+    assert not verify_growth(HEAD, old, proof)
+    assert not verify_growth(old, Checkpoint("elsewhere", 60, TREE.root()), proof)
+    assert not verify_growth(Checkpoint(ORIGIN, 13, TREE.root(12)), HEAD, proof)
+
+
+def test_out_of_the_empty_log_every_log_grows_without_a_proof():
+    empty = Checkpoint(ORIGIN, 0, EMPTY_ROOT)
+    assert verify_growth(empty, HEAD, ())
+    assert not verify_growth(empty, HEAD, TREE.consistency_proof(13))
+    assert not verify_growth(HEAD, empty, ())
+
+
+@pytest.mark.parametrize("extra", [None, b"", b"unit ICX-CONST/DIEU-1"])
+def test_a_proof_is_read_back(extra: bytes | None):
+    proof = InclusionProof(7, TREE.inclusion_proof(7), NOTE, extra)
+    assert parse_inclusion_proof(proof.encode()) == proof
+
+
+@pytest.mark.parametrize("index", range(60))
+def test_a_record_verifies_at_its_place(index: int):
+    proof = InclusionProof(index, TREE.inclusion_proof(index), NOTE).encode()
+    assert verify_record(RECORDS[index], proof, KEY) == HEAD
+    with pytest.raises(StopEvidenceMismatch):
+        verify_record(RECORDS[index] + b" ", proof, KEY)
+
+
+def test_a_log_of_one_record_has_a_proof_without_hashes():
+    note = sign_checkpoint(Checkpoint(ORIGIN, 1, leaf_hash(b"only")), SIGNER)
+    proof = InclusionProof(0, (), note).encode()
+    assert proof == b"c2sp.org/tlog-proof@v1\nindex 0\n\n" + note
+    assert verify_record(b"only", proof, KEY).size == 1
+
+
+def test_a_proof_under_another_logs_head_is_refused():
+    note = sign_checkpoint(HEAD, STRANGER)
+    proof = InclusionProof(7, TREE.inclusion_proof(7), note).encode()
+    with pytest.raises(StopEvidenceMismatch, match="not signed"):
+        verify_record(RECORDS[7], proof, KEY)
+
+
+TEXT = PROOF.encode()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        b"\n" + TEXT,
+        TEXT.replace(b"@v1", b"@v2"),
+        TEXT.replace(b"index 7", b"index 07"),
+        TEXT.replace(b"index 7", b"index -7"),
+        TEXT.replace(b"index 7", b"index  7"),
+        TEXT.replace(b"index 7\n", b""),
+        TEXT.replace(b"index 7", b"extra AAAA"),
+        TEXT.replace(b"index 7", b"extra !\nindex 7"),
+        TEXT.replace(b"index 7", b"extra AAB=\nindex 7"),
+        TEXT.replace(b"index 7", b"index 7\nextra AAAA"),
+        TEXT.replace(b"index 7\n", b"index 7\n" + (b"A" * 43 + b"=\n") * 65),
+        TEXT.replace(b"\n", b"\r\n"),
+        TEXT[:60],
+    ],
+)
+def test_a_proof_in_another_form_is_refused(text: bytes):
+    with pytest.raises(StopRefusedInput):
+        verify_record(RECORDS[7], text, KEY)
+
+
+def test_every_bit_of_a_proof_counts():
+    for place in range(len(TEXT)):
+        changed = TEXT[:place] + bytes([TEXT[place] ^ 1]) + TEXT[place + 1 :]
+        with pytest.raises(Stop):
+            verify_record(RECORDS[7], changed, KEY)

@@ -1,0 +1,135 @@
+"""Writes the reference pages from the code's own tables: `make docs`."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import fields
+from pathlib import Path
+
+from cutter_agent.errors import STOPS
+from cutter_agent.orchestrator.approval import ApprovalRequest, header_names
+from cutter_agent.orchestrator.grants import CANONICAL_FUNCTIONS
+from cutter_agent.orchestrator.line import LINE, PHASES, Pause, Phase
+from cutter_agent.orchestrator.phases.structural_verify import StructuralProbe
+from cutter_agent.orchestrator.policy import SECRET_KEYS, USER_REFUSED_ARGS
+from cutter_agent.orchestrator.states import (
+    CANDIDATE_CAP,
+    CUT_LEG_A_SOFT_CAP_S,
+    GATE_TTL_S,
+    PHASE_SOFT_CAP_S,
+    RUN_HARD_CAP_S,
+    OrchestratorState,
+)
+
+HERE = Path(__file__).parent
+CONTRACT = HERE / "reference" / "contract.md"
+_INTRO = """# Contract
+
+The names and numbers that users, tests and other tools rely on. The tables on this page are written
+from the code by `make docs`; a test holds the two equal. Docstrings cite its sections as "Contract 3".
+"""
+
+
+def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
+    yield "| " + " | ".join(head) + " |"
+    yield "|" + "---|" * len(head)
+    for row in rows:
+        yield "| " + " | ".join(item.replace("|", "\\|") for item in row) + " |"
+    yield ""
+
+
+def _line() -> Iterator[str]:
+    yield "## 2. The line\n"
+    rows = [("1", "`pending`", "the run is created", "", "", "")]
+    for number, step in enumerate(LINE, 2):
+        if isinstance(step, Phase):
+            kind, by = step.acts_as.value, f"phase `{step.name}`"
+        else:
+            kind, by = "a person", f"pause {step.name}"
+        rows.append(
+            (str(number), f"`{step.reaches}`", by, kind, step.yields.__name__, step.document)
+        )
+    yield from _table(("#", "state", "reached by", "as", "evidence", "document"), rows)
+    yield (
+        f"{len(OrchestratorState)} states, {len(LINE)} edges, {len(PHASES)} phases, "
+        f"{sum(isinstance(step, Pause) for step in LINE)} pauses. Soft cap of a phase: "
+        f"{PHASE_SOFT_CAP_S // 60} minutes, of cut_leg_a {CUT_LEG_A_SOFT_CAP_S // 60}; crossing one "
+        f"is a note. Hard cap of a run: {RUN_HARD_CAP_S // 60} minutes of working time.\n"
+    )
+
+
+def _gates() -> Iterator[str]:
+    yield "## 3. Gates and invariants\n"
+    rows = [
+        (step.gate, f"`{invariant.name}`", invariant.sentence, invariant.stop.code)
+        for step in PHASES
+        for invariant in step.yields.invariants
+    ]
+    yield from _table(("gate", "invariant", "sentence", "stop"), rows)
+    yield "A gate runs every invariant and reports every finding. Anything but `True` is not held.\n"
+    probe = ", ".join(f"`{field.name}`" for field in fields(StructuralProbe))
+    yield f"The structural probe answers: {probe}.\n"
+
+
+def _stops() -> Iterator[str]:
+    yield "## 4. Stops and exit codes\n"
+    rows = [
+        (str(s.exit_status), f"`{s.code}`", s.__name__, s.category.value, s.summary, s.next_command)
+        for s in STOPS
+    ]
+    yield from _table(("exit", "code", "class", "leaves", "sentence", "next command"), rows)
+    yield (
+        "Also 0: done, or nothing to do. 2: wrong usage. 20: differences found. 21: a batch finished "
+        "with quarantined items. 130: interrupted, resumable.\n"
+    )
+
+
+def _policy() -> Iterator[str]:
+    yield "## 5. Policy\n"
+    yield "Refused wherever they appear: " + ", ".join(f"`{n}`" for n in USER_REFUSED_ARGS) + ".\n"
+    yield "Never pinned, never serialised: " + ", ".join(f"`{n}`" for n in sorted(SECRET_KEYS))
+    yield f"\nA document may have {CANDIDATE_CAP} candidate units unless the settings say otherwise.\n"
+    rows = [(f"`{name}`", ", ".join(roles)) for name, roles in CANONICAL_FUNCTIONS.items()]
+    yield from _table(("function", "roles that may execute it"), rows)
+
+
+def _approvals() -> Iterator[str]:
+    yield "## 6. Approvals\n"
+    rows = [
+        (gate.value, f"{ttl_s // 3600} h", ", ".join(header_names(gate)[22:]) or "–")
+        for gate, ttl_s in GATE_TTL_S.items()
+    ]
+    yield from _table(("gate", "life", "lines beside the common ones"), rows)
+    common = [f.name for f in fields(ApprovalRequest)][:22]
+    yield "Header lines of every request, in order: " + ", ".join(f"`{n}`" for n in common) + ".\n"
+
+
+def contract() -> str:
+    """Return the contract page."""
+    parts = [_INTRO, "## 1. Names\n"]
+    parts.append(
+        "Distribution `iu-cutter`, import package `cutter_agent`, command `cutter`. "
+        "IU: information unit.\n"
+    )
+    for section in (_line, _gates, _stops, _policy, _approvals):
+        parts.extend(section())
+    prose = (HERE / "reference" / "contract_prose.md").read_text(encoding="utf-8")
+    return "\n".join(parts) + "\n" + prose
+
+
+def main() -> int:
+    """Write every generated page; with --check only say whether one is stale."""
+    text = contract()
+    if "--check" in sys.argv[1:]:
+        fresh = CONTRACT.exists() and CONTRACT.read_text(encoding="utf-8") == text
+        print("the reference is fresh" if fresh else "stale: run make docs")  # noqa: T201
+        return 0 if fresh else 1
+    CONTRACT.parent.mkdir(exist_ok=True)
+    CONTRACT.write_text(text, encoding="utf-8")
+    print(f"wrote {CONTRACT.relative_to(HERE.parent)}")  # noqa: T201
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

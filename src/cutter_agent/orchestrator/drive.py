@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cutter_agent.errors import (
-    STOP_BY_CODE,
     Category,
     Stop,
     StopClock,
@@ -26,10 +25,11 @@ from cutter_agent.orchestrator.facts import MutationReading, non_mutation_level
 from cutter_agent.orchestrator.factsheet import drift, read_facts
 from cutter_agent.orchestrator.gates import Finding, judge, stop_for
 from cutter_agent.orchestrator.history import EventKind, RunDocument, RunEvent
-from cutter_agent.orchestrator.line import LINE, PAUSES, Pause, Phase
+from cutter_agent.orchestrator.line import LINE, Pause, Phase
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.policy import NO_POLICY, TrustPolicy
 from cutter_agent.orchestrator.ports import Claim, Facts, KBReporter, Site, Step
+from cutter_agent.orchestrator.progress import began_utc, failed_stop, notes_on, progress_of
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.report import final_report, phase_document, stop_document
 from cutter_agent.orchestrator.result import result_of, run_json
@@ -83,7 +83,7 @@ class Drive:
             context = RunContext(self._site.load(run_id))
             if context.over:
                 return None
-            if (failed := _failed(context)) is not None:
+            if (failed := failed_stop(context)) is not None:
                 return failed
             going = Going(claim, context, self._witness())
             stop = self._attempt(lambda: self._loop(going, reference), going)
@@ -191,7 +191,7 @@ class Drive:
         self, step: Phase, going: Going, tx: Step, records: Sequence[Evidence], began_utc: str
     ) -> None:
         ended = self._site.now_utc()
-        notes = _notes(step, began_utc, utc_text(ended))
+        notes = notes_on(step, began_utc, utc_text(ended))
         run = going.context.history.header
         if step is _LAST:
             pins = self._pins_with(going.context, records)
@@ -241,7 +241,7 @@ class Drive:
             Moment: Moment(began_utc),
             PolicyInForce: PolicyInForce(self._policy_sha256),
             CallBegan: CallBegan(going.began),
-            Progress: _progress(context),
+            Progress: progress_of(context),
             **context.evidence(),
         }
         if Holding in step.needs:
@@ -307,7 +307,7 @@ class Drive:
         for step in going.context.steps_done:
             if not (isinstance(step, Phase) and step.in_step):
                 continue
-            began = _began(going.context, step)
+            began = began_utc(going.context, step)
             shelf = {**self._shelf(step, going, None, began), **ports}
             if step.body(*(shelf[kind] for kind in step.needs)) != shelf[step.yields]:
                 raise StopReplayConflict(
@@ -389,49 +389,3 @@ class Drive:
     def _project(self, run_id: str) -> None:
         history = self._site.load(run_id)
         self._site.project(history, run_json(result_of(RunContext(history), self._kb)))
-
-
-def _failed(context: RunContext) -> Stop | None:
-    """Return the stop of a run that waits for a decision, worded as its way out."""
-    recorded = context.stop
-    if recorded is None or recorded.category is not Category.FAILED:
-        return None
-    return STOP_BY_CODE[recorded.code](
-        recorded.fact,
-        expected=recorded.expected,
-        run_id=context.run_id,
-        document_id=context.document_id,
-        remedy="cutter runs retry {run}",
-    )
-
-
-def _began(context: RunContext, step: Phase) -> str:
-    for event in context.history.events:
-        if event.kind is EventKind.PHASE and event.body.get("phase") == step.name:
-            return str(event.body.get("began_utc"))
-    return ""
-
-
-def _progress(context: RunContext) -> Progress:
-    phases = [e.body for e in context.history.events if e.kind is EventKind.PHASE]
-    requests = [context.get(pause.yields) for pause in PAUSES]
-    names = sorted(
-        [str(body.get("document")) for body in phases]
-        + [request.document for request in requests if request is not None]
-    )
-    digests = {document.name: document.sha256 for document in context.history.documents}
-    return Progress(
-        tuple(str(body.get("phase")) for body in phases),
-        tuple(names),
-        tuple(digests.get(name, "") for name in names),
-    )
-
-
-def _notes(step: Phase, began_utc: str, ended_utc: str) -> tuple[str, ...]:
-    began, ended = parse_utc(began_utc), parse_utc(ended_utc)
-    if began is None or ended is None:
-        return ()
-    took_s = (ended - began).total_seconds()
-    if took_s <= step.soft_cap_s:
-        return ()
-    return (f"{step.name} took {took_s:.0f} s, over its soft cap of {step.soft_cap_s} s",)

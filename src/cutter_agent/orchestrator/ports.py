@@ -107,9 +107,7 @@ class Ledger(Protocol):
 
 
 class Writer(Protocol):
-    """The only way to change units. A live one exists only with a LiveWarrant, and a rehearsing one
-    only with a RehearsalWarrant; neither can be made from the other's.
-    """  # noqa: D205 - one thought, two lines
+    """The only way to change units; a live one needs a LiveWarrant, a rehearsing one its own."""
 
     @property
     def warrant(self) -> LiveWarrant | RehearsalWarrant:
@@ -334,9 +332,7 @@ class Site(Protocol):
         ...
 
     def open_run(self, header: RunHeader, event: RunEvent) -> str | None:
-        """Create the run and its first event; return the id of the run that holds the document, if
-        it is another one.
-        """  # noqa: D205 - one thought, two lines
+        """Create the run and its first event; return the run that holds the document instead."""
         ...
 
     def load(self, run_id: str) -> RunHistory:
@@ -384,9 +380,10 @@ class Site(Protocol):
         documents: Sequence[RunDocument],
         consumption: Consumption | None = None,
     ) -> None:
-        """Record that the run is over, in one transaction: append the event, spend the approval if
-        one ends it, withdraw the run's drafts and free its document.
-        """  # noqa: D205 - one thought, two lines
+        """Record that the run is over, and spend the approval that ends it, in one transaction.
+
+        Its drafts are withdrawn and its document is free again.
+        """
         ...
 
     def project(self, history: RunHistory, view: Json) -> None:

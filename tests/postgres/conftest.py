@@ -95,8 +95,8 @@ class Place:
         """The server processes of this cluster."""
         return cluster_processes(self.files.data)
 
-    def clean_up(self) -> None:
-        """No client, no supervisor, no server and no socket folder is left; fails if one stays."""
+    def release(self) -> None:
+        """Nobody of this test needs the server any more."""
         for client in self._clients:
             client.kill()
             client.wait()
@@ -104,6 +104,10 @@ class Place:
                 client.stdout.close()
         for lease in self._leases:
             lease.release()
+
+    def clean_up(self) -> None:
+        """No client, no supervisor, no server and no socket folder is left; fails if one stays."""
+        self.release()
         try:
             await_stopped(self.root, timeout_s=20)
             wait_until(lambda: not self.processes())
@@ -141,6 +145,8 @@ def places(folder: Path, binaries: PgBinaries) -> Iterator[Callable[[Path], Plac
         return made[-1]
 
     yield at
+    for place in made:
+        place.release()
     for place in made:
         place.clean_up()
 

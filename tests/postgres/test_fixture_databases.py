@@ -4,6 +4,8 @@ import psycopg
 import pytest
 
 from clusters.databases import Database
+from clusters.fixtures import TEMPLATE, fresh_database
+from cutter_agent.orchestrator.grants import LOGIN_ROLES
 from cutter_agent.postgres.embedded import Server
 
 TABLES = "SELECT count(*) FROM pg_tables WHERE tablename = 'of_one_test'"
@@ -19,14 +21,26 @@ def test_every_test_has_a_database_of_its_own(database: Database, turn: int):
 
 
 def test_a_database_is_dropped_though_somebody_still_uses_it(cluster: Server):
-    from clusters.fixtures import fresh_database  # noqa: PLC0415 - a plugin, loaded by pytest
-
     with fresh_database(cluster) as fresh:
         left_open = fresh.connect()
     with left_open, pytest.raises(psycopg.OperationalError):
         left_open.execute("SELECT 1")
     with pytest.raises(psycopg.OperationalError, match="does not exist"):
         fresh.connect()
+
+
+def test_a_copy_has_the_grants_of_its_template(database: Database):
+    asked = "SELECT datname, datacl::text FROM pg_database WHERE datname = ANY(%s)"
+    with database.connect() as connection:
+        found = dict(connection.execute(asked, [[database.name, TEMPLATE]]).fetchall())
+    granted = {name: set((acl or "").strip("{}").split(",")) for name, acl in found.items()}
+    assert granted[database.name] == granted[TEMPLATE]
+
+
+def test_our_roles_can_log_in(database: Database):
+    for role in LOGIN_ROLES:
+        with database.connect(role) as connection:
+            assert connection.execute("SELECT current_user").fetchone() == (role,)
 
 
 def test_each_installed_server_orders_by_code_point_and_knows_vietnamese(any_database: Database):

@@ -69,7 +69,7 @@ class Given:
             run_id=self.request.run_id,
             mode=self.mode,
             request_sha256=self.answer.consumption.request_sha256,
-            persons=self.answer.persons,
+            persons=self.answer.consumption.persons,
             key_ids=self.answer.consumption.key_ids,
             simulated=self.answer.simulated,
             review_decision_id=self.answer.review_decision_id,
@@ -81,7 +81,7 @@ class Given:
         return {
             "gate": self.request.gate.value,
             "request_sha256": self.answer.consumption.request_sha256,
-            "persons": list(self.answer.persons),
+            "persons": list(self.answer.consumption.persons),
             "simulated": self.answer.simulated,
             "consumed_utc": consumed_utc,
         }

@@ -43,7 +43,6 @@ class Answer:
     """An approval that holds: what to consume, and who gave it."""
 
     consumption: Consumption
-    persons: tuple[str, ...]
     simulated: bool
     review_decision_id: str | None
 
@@ -106,8 +105,7 @@ def authorize(
     persons, key_ids = _judge_signatures(offered, data, asked, policy, now_utc)
     _check_life(asked.request, now_utc)
     return Answer(
-        Consumption(digest, asked.request.gate, run_id, data, tuple(offered), key_ids),
-        persons,
+        Consumption(digest, asked.request.gate, run_id, data, tuple(offered), persons, key_ids),
         simulated=False,
         review_decision_id=asked.request.review_decision_id,
     )
@@ -177,8 +175,7 @@ def _simulated(data: bytes, digest: str, asked: Asked, now_utc: datetime) -> Ans
             "review_decision_id is the one of SG_1", expected="a fresh decision", run_id=run_id
         )
     return Answer(
-        Consumption(digest, asked.request.gate, run_id, data, (), ()),
-        ("simulated",),
+        Consumption(digest, asked.request.gate, run_id, data, (), ("simulated",), ()),
         simulated=True,
         review_decision_id=record.review_decision_id,
     )

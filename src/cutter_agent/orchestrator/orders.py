@@ -158,4 +158,7 @@ class Consumption:
     run_id: str
     request: bytes
     signatures: tuple[OfferedSignature, ...]
+    persons: tuple[str, ...]
+    """Who signed, as the trust policy says; sorted."""
     key_ids: tuple[str, ...]
+    """The key that each of the persons signed with, in the same order."""

@@ -17,7 +17,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO, Final
 
-from cutter_agent.errors import StopDatabaseAway
+from cutter_agent.errors import StopDatabaseAway, StopRefusedInput
 from cutter_agent.postgres.binaries import PgBinaries, private_copy
 from cutter_agent.postgres.cluster import Account, ClusterFiles
 
@@ -110,6 +110,40 @@ def _runs(binaries: PgBinaries, account: Account) -> bool:
         if process.wait(_ANSWER_TIMEOUT_S) != 0:
             return False
     return True
+
+
+def refuse_unreachable(files: ClusterFiles, account: Account) -> None:
+    """The server's account can walk to the cluster's folder.
+
+    Raises:
+        StopRefusedInput: a folder on the way is closed to it; which one is said, none is changed.
+    """
+    if account.is_ours:
+        return
+    way = [*reversed(files.root.parents), files.root]
+    closed = _walked(way, account)
+    if closed < len(way):
+        raise StopRefusedInput(
+            f"the account {account.name}, which runs the server for root, cannot walk through "
+            f"{way[closed]}",
+            expected="a place that it can reach",
+            remedy="leave the place to cutter, which takes one below /var/lib/cutter",
+        )
+
+
+def _walked(way: Sequence[Path], account: Account) -> int:
+    """How many folders of the way the account can walk through, tried in a process of its own."""
+    child = os.fork()
+    if child != 0:
+        return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    walked = 0
+    with suppress(OSError):
+        os.setgroups([])
+        os.setgid(account.gid)
+        os.setuid(account.uid)
+        while walked < len(way) and os.access(way[walked], os.X_OK):
+            walked += 1
+    os._exit(walked)
 
 
 def cluster_processes(data: Path) -> list[int]:

@@ -35,7 +35,7 @@ from cutter_agent.postgres.cluster import (
     try_lock,
 )
 from cutter_agent.postgres.data_folder import initialised
-from cutter_agent.postgres.launch import last_lines, open_log, runnable_binaries
+from cutter_agent.postgres.launch import last_lines, open_log, refuse_unreachable, runnable_binaries
 from cutter_agent.postgres.postmaster import POLL_S, await_ready, settled, started, stopped
 from cutter_agent.postgres.socket_folder import (
     remove_socket_folder,
@@ -162,6 +162,7 @@ class Supervisor:
         """An earlier life has ended, the programs run, the data folder is there."""
         with suppress(FileNotFoundError):
             self._files.server_log.replace(self._files.server_log.with_suffix(".log.before"))
+        refuse_unreachable(self._files, account)
         settled(self._files)
         binaries = read_binaries(self._order.bin_dir)
         if self._files.data_major is None:

@@ -19,9 +19,22 @@ from cutter_agent.orchestrator.states import (
 
 ROOT = Path(__file__).parents[2]
 
-STATES = """pending source_pinned marked cutplan_ok pre_write_backup_taken grants_probed
-awaiting_cut_authorization cut_leg_a_committed structural_verified leg_b_recorded write_verified
-awaiting_lifecycle_authorization lifecycle_enacted closeout_reported""".split()
+STATES = [
+    "pending",
+    "source_pinned",
+    "marked",
+    "cutplan_ok",
+    "pre_write_backup_taken",
+    "grants_probed",
+    "awaiting_cut_authorization",
+    "cut_leg_a_committed",
+    "structural_verified",
+    "leg_b_recorded",
+    "write_verified",
+    "awaiting_lifecycle_authorization",
+    "lifecycle_enacted",
+    "closeout_reported",
+]
 
 INVARIANTS = {
     "IG_SOURCE_PIN": "source_document_row_exists source_version_pinned source_checksum_present "

@@ -57,17 +57,18 @@ class UnitIds:
         """Prepare the part that all ids of the change set share."""
         self._time = uuid.UUID(change_set).bytes[:6]
         self._seed = f"{document_id}\x1f{change_set}\x1f".encode()
+        self._shared = hashlib.sha256(self._seed).digest()
 
     def _mint(self, label: bytes, position: int, leaf: bytes) -> str:
         raw = bytearray(16)
         raw[:6] = self._time
         place = (position % _POSITIONS).to_bytes(3, "big")
         tail = hashlib.sha256(label + self._seed + place + leaf).digest()
-        # Version and variant bits take 6 of 80: position lies in octets 7, 9 and 10, whole.
-        raw[6] = 0x80 | (tail[0] & 0x0F)
-        raw[7], raw[8] = place[0], 0x80 | (tail[1] & 0x3F)
-        raw[9], raw[10] = place[1], place[2]
-        raw[11:] = tail[2:7]
+        # Position lies in octets 7, 9 and 10; the odd bits between are the change set's own, so that
+        # ids sort by position.
+        raw[6], raw[8] = 0x80 | (self._shared[0] & 0x0F), 0x80 | (self._shared[1] & 0x3F)
+        raw[7], raw[9], raw[10] = place
+        raw[11:] = tail[:5]
         return str(uuid.UUID(bytes=bytes(raw)))
 
     def unit_id(self, position: int, leaf: bytes) -> str:

@@ -1,0 +1,1 @@
+"""ENTRY POINT: the command line."""

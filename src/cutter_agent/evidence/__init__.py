@@ -1,0 +1,1 @@
+"""PURE: what is known, and how it is sealed."""

@@ -1,0 +1,1 @@
+"""ADAPTER: the whole world in memory."""

@@ -26,6 +26,7 @@ AGENT_TIMEOUT_S: Final = 60.0
 """How long a person has to touch a token or to answer the agent's question."""
 REPLY_BYTES_MAX: Final = 256 * 1024
 KEYS_MAX: Final = 2048
+COMMENT_BYTES_MAX: Final = 256
 
 _REQUEST_IDENTITIES: Final = 11
 _IDENTITIES_ANSWER: Final = 12
@@ -68,7 +69,9 @@ def agent_signers(
     """
     path = os.environ.get(SOCKET_VARIABLE, "") if socket_path is None else socket_path
     if not path:
-        raise StopRefusedInput(f"there is no ssh-agent: {SOCKET_VARIABLE} is not set")
+        raise StopRefusedInput(
+            f"there is no ssh-agent: {SOCKET_VARIABLE} is not set", remedy='eval "$(ssh-agent)"'
+        )
     reply = _ask(path, _REQUEST_IDENTITIES, b"", timeout_s)
     count, rest = take_uint32(_expect(reply, _IDENTITIES_ANSWER, "did not list its keys"))
     if count > KEYS_MAX:
@@ -81,8 +84,14 @@ def agent_signers(
             key = public_key_from_blob(blob)
         except Stop:
             continue
-        signers.append(AgentSigner(key, comment.decode("utf-8", "replace"), path, timeout_s))
+        signers.append(AgentSigner(key, _shown(comment), path, timeout_s))
     return tuple(signers)
+
+
+def _shown(comment: bytes) -> str:
+    """The comment as a terminal may show it: no control and no direction characters."""
+    text = comment[:COMMENT_BYTES_MAX].decode("utf-8", "replace")
+    return "".join(c if c.isprintable() else "\ufffd" for c in text)
 
 
 def _ask(path: str, kind: int, body: bytes, timeout_s: float) -> bytes:
@@ -98,7 +107,9 @@ def _ask(path: str, kind: int, body: bytes, timeout_s: float) -> bytes:
             return _receive(agent, length)
     except OSError as error:
         reason = error.strerror or type(error).__name__
-        raise StopRefusedInput(f"the ssh-agent at {path} does not answer: {reason}") from error
+        raise StopRefusedInput(
+            f"the ssh-agent at {path} does not answer: {reason}", remedy="ssh-add -l"
+        ) from error
 
 
 def _receive(agent: socket.socket, length: int) -> bytes:

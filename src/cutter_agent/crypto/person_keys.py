@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 PassphraseProvider = Callable[[str], bytes | None]
 """Asked with the key file's name when a key is encrypted; None means that nobody answers."""
 
+_TRY_AGAIN: Final = "cutter approve {run} --key FILE"
 _OPENSSH_HEADER: Final = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 
 
@@ -84,10 +85,12 @@ def load_person_key(path: Path, passphrase_provider: PassphraseProvider) -> File
     if private is None:
         passphrase = passphrase_provider(path.name)
         if not passphrase:
-            raise StopRefusedInput(f"the key {path} is encrypted and no passphrase was given")
+            raise StopRefusedInput(
+                f"the key {path} is encrypted and no passphrase was given", remedy=_TRY_AGAIN
+            )
         private = _open(path, data, passphrase)
     if private is None:
-        raise StopRefusedInput(f"the passphrase does not open the key {path}")
+        raise StopRefusedInput(f"the passphrase does not open the key {path}", remedy=_TRY_AGAIN)
     return FileSigner(private)
 
 
@@ -114,13 +117,16 @@ def new_person_key(path: Path, passphrase: bytes | None, *, comment: str = "") -
     seal = NoEncryption() if passphrase is None else BestAvailableEncryption(passphrase)
     public = ed25519_public_key(private.public_key().public_bytes_raw())
     public_path = path.with_name(path.name + ".pub")
+    already = StopRefusedInput(f"there is a key {path} already", remedy=f"ls -l {path}*")
+    if public_path.is_symlink() or public_path.exists():
+        raise already
     try:
         with new_private_file(path) as file:
             file.write(private.private_bytes(Encoding.PEM, PrivateFormat.OpenSSH, seal))
         with new_private_file(public_path) as file:
             file.write(f"{public.line} {comment}".rstrip().encode() + b"\n")
     except FileExistsError as error:
-        raise StopRefusedInput(f"there is a key {path} already", remedy=f"ls -l {path}*") from error
+        raise already from error
     return public
 
 
@@ -144,5 +150,6 @@ def _open(path: Path, data: bytes, passphrase: bytes | None) -> Ed25519PrivateKe
         raise StopRefusedInput(
             f"the key {path} cannot sign here",
             expected="an Ed25519 key; a hardware key signs through ssh-agent or ssh-keygen",
+            remedy="ssh-keygen -t ed25519",
         )
     return private

@@ -36,24 +36,12 @@ def read_private_file(path: Path, *, through_links: bool = False) -> bytes:
             "is a symbolic link" if path.is_symlink() else f"cannot be opened: {error.strerror}"
         )
         raise StopRefusedInput(f"the key file {path} {reason}", remedy=f"ls -l {path}") from error
-    with os.fdopen(handle, "rb") as file:
-        facts = os.fstat(handle)
-        if not stat.S_ISREG(facts.st_mode):
-            raise StopRefusedInput(f"the key file {path} is not a regular file")
-        if facts.st_uid != os.geteuid():
-            raise StopRefusedInput(
-                f"the key file {path} belongs to account {facts.st_uid}",
-                expected=f"account {os.geteuid()}, which runs this program",
-                remedy=f"ls -l {path}",
-            )
-        mode = stat.S_IMODE(facts.st_mode)
-        if mode & ~PRIVATE_MODE:
-            raise StopRefusedInput(
-                f"the key file {path} has mode {mode:04o}",
-                expected="0600: its owner alone may open it",
-                remedy=f"chmod 600 {path}",
-            )
-        data = file.read(SECRET_BYTES_MAX + 1)
+    try:
+        _check_private(path, os.fstat(handle))
+        with os.fdopen(handle, "rb", closefd=False) as file:
+            data = file.read(SECRET_BYTES_MAX + 1)
+    finally:
+        os.close(handle)
     if len(data) > SECRET_BYTES_MAX:
         raise StopRefusedInput(f"the key file {path} is longer than {SECRET_BYTES_MAX} bytes")
     return data
@@ -80,6 +68,24 @@ def new_private_file(path: Path) -> Iterator[BinaryIO]:
             _finish(file, part, path)
     finally:
         part.unlink(missing_ok=True)
+
+
+def _check_private(path: Path, facts: os.stat_result) -> None:
+    if not stat.S_ISREG(facts.st_mode):
+        raise StopRefusedInput(f"the key file {path} is not a regular file", remedy=f"ls -l {path}")
+    if facts.st_uid != os.geteuid():
+        raise StopRefusedInput(
+            f"the key file {path} belongs to account {facts.st_uid}",
+            expected=f"account {os.geteuid()}, which runs this program",
+            remedy=f"ls -l {path}",
+        )
+    mode = stat.S_IMODE(facts.st_mode)
+    if mode & ~PRIVATE_MODE:
+        raise StopRefusedInput(
+            f"the key file {path} has mode {mode:04o}",
+            expected="0600: its owner alone may open it",
+            remedy=f"chmod 600 {path}",
+        )
 
 
 def _finish(file: BinaryIO, part: Path, path: Path) -> None:

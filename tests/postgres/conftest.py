@@ -8,13 +8,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import psycopg
 import pytest
 
-from clusters.fixtures import chosen_binaries
+from clusters.fixtures import chosen_binaries, quick_folder
 from cutter_agent.postgres.binaries import PgBinaries
 from cutter_agent.postgres.cluster import ClusterFiles
 from cutter_agent.postgres.embedded import Lease, Server, await_stopped, lease_server
@@ -129,10 +129,25 @@ def binaries() -> PgBinaries:
 @pytest.fixture
 def folder() -> Iterator[Path]:
     """An empty folder that every account can walk through, as pytest's own cannot be."""
-    made = Path(tempfile.mkdtemp(prefix="cutter-test-"))
+    with open_folder(quick_folder()) as made:
+        yield made
+
+
+@pytest.fixture
+def folder_of_programs() -> Iterator[Path]:
+    """The same where programs can be run, as they often cannot be from memory."""
+    with open_folder(Path(tempfile.gettempdir())) as made:
+        yield made
+
+
+@contextmanager
+def open_folder(parent: Path) -> Iterator[Path]:
+    made = Path(tempfile.mkdtemp(prefix="cutter-test-", dir=parent))
     made.chmod(0o755)
-    yield made
-    shutil.rmtree(made)
+    try:
+        yield made
+    finally:
+        shutil.rmtree(made)
 
 
 @pytest.fixture
@@ -160,12 +175,11 @@ def new_place(places: Callable[[Path], Place], folder: Path) -> Place:
 @pytest.fixture(scope="session")
 def made_root(binaries: PgBinaries) -> Iterator[Path]:
     """The folder of a cluster that exists and that many tests start in turn."""
-    parent = Path(tempfile.mkdtemp(prefix="cutter-test-"))
-    parent.chmod(0o755)
-    lease_server(parent / "pg", bin_dir=binaries.bin_dir, settings=NOT_DURABLE, idle_s=0).release()
-    await_stopped(parent / "pg")
-    yield parent / "pg"
-    shutil.rmtree(parent)
+    with open_folder(quick_folder()) as parent:
+        root = parent / "pg"
+        lease_server(root, bin_dir=binaries.bin_dir, settings=NOT_DURABLE, idle_s=0).release()
+        await_stopped(root)
+        yield root
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 import time
 from contextlib import suppress
 
@@ -15,6 +16,7 @@ from cutter_agent.postgres.cluster import Phase, ServerState, server_account
 from cutter_agent.postgres.embedded import await_stopped, throwaway_server
 from cutter_agent.postgres.launch import DEAD_PARENT_STATUS, launched
 from cutter_agent.postgres.socket_folder import socket_folder
+from cutter_agent.postgres.supervisor import RESTARTS_MAX
 from postgres.conftest import Place, answers, parent_of, wait_until
 
 
@@ -208,6 +210,43 @@ def test_a_server_that_cannot_start_says_why(place: Place):
     with pytest.raises(StopDatabaseAway) as caught:
         place.lease(settings={"fsync": "off", "shared_buffers": "no number"})
     assert any("shared_buffers" in line for line in caught.value.findings)
+    assert answers(place.lease().server)
+
+
+def test_a_server_that_keeps_ending_is_left_alone_and_the_next_lease_starts_anew(place: Place):
+    lease = place.lease()
+    killed: set[int | None] = {None}
+    for _ in range(RESTARTS_MAX + 1):
+        wait_until(lambda: lease.server_pid not in killed)
+        pid = lease.server_pid
+        assert pid is not None
+        os.kill(pid, signal.SIGKILL)
+        killed.add(pid)
+    wait_until(lambda: not lease.supervisor_lives)
+    state = place.files.read_state()
+    assert state is not None
+    assert state.phase is Phase.FAILED
+    assert answers(place.lease().server)
+
+
+def test_a_supervisor_that_is_told_to_end_ends_its_server_in_order(place: Place):
+    lease = place.lease()
+    pid = lease.server_pid
+    assert pid is not None
+    os.kill(parent_of(pid), signal.SIGTERM)
+    wait_until(lambda: not lease.supervisor_lives)
+    assert place.processes() == []
+    assert "database system is shut down" in place.files.server_log.read_text("utf-8")
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/no/such/python"])
+def test_a_supervisor_that_does_not_start_is_told(
+    place: Place, monkeypatch: pytest.MonkeyPatch, program: str
+):
+    monkeypatch.setattr(sys, "executable", program)
+    with pytest.raises(StopDatabaseAway, match="supervisor does not start"):
+        place.lease()
+    monkeypatch.undo()
     assert answers(place.lease().server)
 
 

@@ -159,12 +159,13 @@ def copied_wheel(binaries: PgBinaries, into: Path) -> Path:
 
 @AS_ROOT
 def test_programs_that_only_root_can_reach_are_copied(
-    new_place: Place, folder: Path, binaries: PgBinaries
+    places: Callable[[Path], Place], folder_of_programs: Path, binaries: PgBinaries
 ):
     if binaries.supplier != "wheel":
         pytest.skip("only the wheel's programs can be moved")
-    (folder / "root").mkdir()
-    hidden = copied_wheel(binaries, folder / "root")
+    (folder_of_programs / "root").mkdir()
+    hidden = copied_wheel(binaries, folder_of_programs / "root")
+    new_place = places(folder_of_programs / "pg")
     lease = new_place.lease(bin_dir=hidden)
     assert answers(lease.server)
     assert lease.server.bin_dir == hidden

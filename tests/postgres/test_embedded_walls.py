@@ -3,6 +3,7 @@
 import os
 import pwd
 import stat
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -198,6 +199,20 @@ def test_an_open_folder_in_the_place_of_the_sockets_folder_is_refused(
             place.lease()
     finally:
         name.rmdir()
+
+
+def test_a_temporary_folder_in_which_others_can_move_things_is_refused(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+):
+    (folder / "tmp").mkdir()
+    (folder / "tmp").chmod(0o777)
+    monkeypatch.delenv("XDG_RUNTIME_DIR", raising=False)
+    monkeypatch.setattr(tempfile, "tempdir", str(folder / "tmp"))
+    account = server_account()
+    files = prepared_files(long_root(folder), account)
+    with pytest.raises(StopRefusedInput, match="replace the database's socket"):
+        socket_folder(files, account)
+    assert list((folder / "tmp").iterdir()) == []
 
 
 @AS_ROOT

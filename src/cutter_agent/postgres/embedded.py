@@ -10,8 +10,6 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
@@ -21,30 +19,25 @@ from pathlib import Path
 from types import MappingProxyType, TracebackType
 from typing import Final, Self
 
-import cutter_agent
-from cutter_agent.errors import STOP_BY_CODE, StopDatabaseAway, StopStorage
+from cutter_agent.errors import StopDatabaseAway, StopStorage
 from cutter_agent.postgres.binaries import PgBinaries, find_binaries, read_binaries
 from cutter_agent.postgres.cluster import (
     SUPERUSER,
     Account,
     ClusterFiles,
     Phase,
-    ServerState,
     open_lock,
     prepared_files,
     server_account,
-    try_lock,
 )
+from cutter_agent.postgres.coming_up import await_lock, await_ready_state, swept
 from cutter_agent.postgres.data_folder import refuse_other_major
-from cutter_agent.postgres.launch import child_environment, cluster_processes, last_lines
 from cutter_agent.postgres.postmaster import POLL_S, START_TIMEOUT_S, checked_settings
-from cutter_agent.postgres.socket_folder import PORT, remove_socket_folder
+from cutter_agent.postgres.socket_folder import PORT
 from cutter_agent.postgres.supervisor import Order
 
 NO_SETTINGS: Final[Mapping[str, str]] = MappingProxyType({})
 IDLE_S: Final = 2.0
-STARTS_MAX: Final = 3
-"""How many supervisors one client starts before it says that none comes up."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +128,7 @@ class Lease:
             return
         os.close(handle)
         with suppress(FileNotFoundError):
-            _swept(self._files)
+            swept(self._files)
 
     def __enter__(self) -> Self:
         return self
@@ -260,13 +253,13 @@ def _leased(
     try:
         lease = open_lock(files.lease)
         try:
-            _await_lock(start, fcntl.LOCK_EX, until)
+            await_lock(start, fcntl.LOCK_EX, until)
             # A supervisor that is ending the server holds this until it has ended.
-            _await_lock(lease, fcntl.LOCK_SH, until)
-            state = _await_ready(files, order, on_progress, until)
+            await_lock(lease, fcntl.LOCK_SH, until)
+            state = await_ready_state(files, order, on_progress, until)
         except BaseException:
             os.close(lease)
-            _swept(files)
+            swept(files)
             raise
     finally:
         os.close(start)
@@ -283,79 +276,6 @@ def _leased(
     return Lease(server, files, lease)
 
 
-def _await_ready(
-    files: ClusterFiles,
-    order: Callable[[], Order],
-    on_progress: Callable[[str], None],
-    until: float,
-) -> ServerState:
-    """The state of a server that takes connections; started here, if nobody has."""
-    starts = 0
-    told = ""
-    while time.monotonic() < until:
-        lives = files.supervisor_lives
-        state = files.read_state()
-        if state is not None and starts and not lives and state.phase is Phase.FAILED:
-            raise STOP_BY_CODE.get(state.stop_code, StopDatabaseAway)(
-                state.sentence,
-                expected=state.expected or "a server that takes connections",
-                findings=state.findings,
-                remedy=state.remedy or "cutter doctor",
-            )
-        if lives and state is not None and state.phase is Phase.READY:
-            return state
-        if not lives:
-            if starts == STARTS_MAX:
-                break
-            starts += 1
-            _start_supervisor(order())
-        elif state is not None and state.sentence != told:
-            told = state.sentence
-            on_progress(told)
-        time.sleep(POLL_S)
-    raise StopDatabaseAway(
-        f"no server came up in {files.root}",
-        expected="a server that takes connections",
-        findings=last_lines(files.supervisor_log),
-        remedy="cutter doctor",
-    )
-
-
-def _start_supervisor(order: Order) -> None:
-    """A supervisor lives and holds its lock, or has said in its log why not."""
-    _swept(order.files)
-    environment = child_environment() | {
-        "PYTHONPATH": os.pathsep.join(str(Path(place).parent) for place in cutter_agent.__path__),
-        "PYTHONDONTWRITEBYTECODE": "1",
-    }
-    command = [sys.executable, "-P", "-m", "cutter_agent.postgres.supervisor"]
-    with suppress(subprocess.TimeoutExpired):
-        subprocess.run(  # noqa: S603 - our own interpreter and module
-            [*command, *order.as_arguments()],
-            check=False,
-            cwd="/",
-            env=environment,
-            start_new_session=True,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            timeout=START_TIMEOUT_S,
-        )
-
-
-def _swept(files: ClusterFiles) -> None:
-    """What a dead supervisor said is gone, and so is its socket folder; of a living one, nothing."""
-    lock = open_lock(files.supervisor_lock)
-    try:
-        if try_lock(lock, fcntl.LOCK_EX):
-            state = files.read_state()
-            if state is not None and state.socket_dir and not cluster_processes(files.data):
-                remove_socket_folder(Path(state.socket_dir))
-            files.state.unlink(missing_ok=True)
-    finally:
-        os.close(lock)
-
-
 def _chosen_binaries(
     files: ClusterFiles, bin_dir: Path | None, environ: Mapping[str, str]
 ) -> PgBinaries:
@@ -366,17 +286,6 @@ def _chosen_binaries(
     if major is not None:
         refuse_other_major(files, binaries, major)
     return binaries
-
-
-def _await_lock(handle: int, mode: int, until: float) -> None:
-    while not try_lock(handle, mode):
-        if time.monotonic() > until:
-            raise StopDatabaseAway(
-                "another process has been starting or stopping the server for too long",
-                expected=f"a server within {START_TIMEOUT_S:.0f} s",
-                remedy="cutter doctor",
-            )
-        time.sleep(POLL_S)
 
 
 def _say_nothing(_sentence: str) -> None:

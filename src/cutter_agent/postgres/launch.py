@@ -26,7 +26,7 @@ PASSED_ON: Final = ("PATH", "LD_LIBRARY_PATH", "TMPDIR", "XDG_RUNTIME_DIR")
 DEAD_PARENT_STATUS: Final = 97
 """The exit status of a launched process that found its parent gone."""
 _ANSWER_TIMEOUT_S: Final = 20.0
-_LOG_LINES_SHOWN: Final = 12
+LOG_LINES_SHOWN: Final = 12
 _PR_SET_PDEATHSIG: Final = 1
 # Looked up here: between fork and exec nothing may be loaded.
 _LIBC: Final = ctypes.CDLL(None, use_errno=True)
@@ -187,4 +187,4 @@ def last_lines(log: Path) -> tuple[str, ...]:
         lines = log.read_text("utf-8", "replace").splitlines()
     except OSError:
         return ()
-    return tuple(lines[-_LOG_LINES_SHOWN:])
+    return tuple(lines[-LOG_LINES_SHOWN:])

@@ -142,8 +142,9 @@ class Supervisor:
 
     def _serve(self, lease: int) -> None:
         account = server_account()
-        binaries = self._prepared(account)
+        refuse_unreachable(self._files, account)
         self._socket_dir = socket_folder(self._files, account)
+        binaries = self._prepared(account)
         ended_early = 0
         while ended_early <= RESTARTS_MAX:
             begun = time.monotonic()
@@ -162,7 +163,6 @@ class Supervisor:
         """An earlier life has ended, the programs run, the data folder is there."""
         with suppress(FileNotFoundError):
             self._files.server_log.replace(self._files.server_log.with_suffix(".log.before"))
-        refuse_unreachable(self._files, account)
         settled(self._files)
         binaries = read_binaries(self._order.bin_dir)
         if self._files.data_major is None:

@@ -22,19 +22,31 @@ from cutter_agent.errors import StopRefusedInput
 SCHEMA: Final = "cutter.profile/1"
 RULES_MAX: Final = 64
 PROFILE_BYTES_MAX: Final = 262_144
-ROLES: Final = ("unit", "group", "zone")
-"""unit: a unit of the text; group: a header that only groups; zone: no content from here on."""
+ROLES: Final = ("unit", "group", "zone", "contents")
+"""unit: a unit of the text; group: a header that only groups; zone: no content from here on;
+contents: a table of contents up to the first number that comes again.
+"""
 HEADINGS: Final = ("line", "next", "none")
 """Where the heading stands: on the rest of the line, there or on the next line, nowhere."""
 CHAINS: Final = ("document", "parent", "none")
 """Whether numbers run on through the document, restart in each parent, or do not run."""
+GAPS: Final = ("rare", "usual", "any")
+"""Missing numbers: they speak against a sequence, they are nothing special, there is none."""
+REGIONS: Final = ("", "all", "nothing")
+"""A mark that begins a new region: its numbers start anew, or nothing in it is a unit."""
+PLACES: Final = ("anywhere", "behind")
+"""A zone may begin anywhere, or only behind the last numbered unit."""
+SPINE_LEVEL_MAX: Final = 99
+"""Levels of rules; bare numbers get the levels behind it, in the order in which they nest."""
 SCOPES: Final = ("enacted_only", "all")
 _TOKEN_RE: Final = re.compile(r"[^\W_](?:[\w-]{0,30}[^\W_])?")
 _NAME_RE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _SEPARATOR: Final = r"(?:[*_]{0,3}[.:)][*_]{0,3}|[*_]{0,3}(?![\w.]))"
 _LEAD_HEADED: Final = r"\n[ \t]{0,3}(#{1,6}[ \t]{1,4})"
-_LEAD_MARKDOWN: Final = r"\n[ \t]{0,60}(#{1,6}[ \t]{1,4})?[*_]{0,3}"
+_LEAD_MARKDOWN: Final = r"\n[ \t]{0,60}(?:[-•·'][ \t]{1,2})?(#{1,6}[ \t]{1,4})?[*_]{0,3}"
 _LEAD_PLAIN: Final = r"\n[ \t]{0,60}(#{1,6}[ \t]{1,4})?"
+_LEAD_INLINE: Final = r"[ \t]{0,2}()()"
+_QUOTE: Final = "([\"'“”„«»‘’『「]{0,2})"
 _FIRST_ARM_GROUP: Final = 3
 
 
@@ -55,8 +67,11 @@ class Rule:
         headed: True if only a Markdown heading can begin it.
         inline: True if it may also begin right behind another mark on the same line.
         keyword: True if a word marks it (Điều, Section, §), not a bare number.
+        gaps: one of GAPS.
+        region: one of REGIONS.
+        place: one of PLACES.
         numbering: how it counts.
-        forms: the patterns of its marks, words and number filled in.
+        forms: the patterns of its marks, words filled in.
     """
 
     name: str
@@ -71,6 +86,9 @@ class Rule:
     headed: bool
     inline: bool
     keyword: bool
+    gaps: str
+    region: str
+    place: str
     numbering: Numbering
     forms: tuple[str, ...]
 
@@ -107,6 +125,9 @@ class Profile:
         quotes: pairs of marks that open and close quoted text.
         scan: the one alternation over all forms, anchored at a newline.
         arms: for each alternative of `scan`: its rule and whether it holds a number.
+        inline: the alternation over the forms that may follow another mark on its line, if any.
+        inline_arms: the same for the alternatives of `inline`.
+        readings: for each rule, the rules whose marks look the same and count otherwise.
     """
 
     name: str
@@ -119,6 +140,9 @@ class Profile:
     quotes: tuple[tuple[str, str], ...]
     scan: re.Pattern[str]
     arms: dict[int, tuple[int, bool]]
+    inline: re.Pattern[str] | None
+    inline_arms: dict[int, tuple[int, bool]]
+    readings: tuple[tuple[int, ...], ...]
 
 
 def parse_profile(toml: bytes) -> Profile:
@@ -149,7 +173,12 @@ def parse_profile(toml: bytes) -> Profile:
     title = fields.text("title")
     languages = fields.texts("languages")
     fields.finish()
-    scan, arms = _compile(rules, markdown=markdown)
+    lead = _LEAD_MARKDOWN if markdown else _LEAD_PLAIN
+    if all(rule.headed for rule in rules):
+        lead = _LEAD_HEADED
+    scan, arms = _compile(rules, lead + _QUOTE)
+    beside = tuple(rule for rule in rules if rule.inline)
+    inline, inline_arms = _compile(rules, _LEAD_INLINE, only=beside)
     return Profile(
         name=name,
         toml_sha256=hashlib.sha256(toml).hexdigest(),
@@ -161,6 +190,9 @@ def parse_profile(toml: bytes) -> Profile:
         quotes=quotes,
         scan=scan,
         arms=arms,
+        inline=inline if beside else None,
+        inline_arms=inline_arms,
+        readings=_readings(rules),
     )
 
 
@@ -197,6 +229,8 @@ def _rule(fields: Fields) -> Rule:
     if token and not _TOKEN_RE.fullmatch(token):
         raise _refuse(f"{where} has the token {token!r}: letters, digits and dashes only")
     level = fields.number("level")
+    if not 0 < level <= SPINE_LEVEL_MAX:
+        raise _refuse(f"{where} has level {level}, expected 1 to {SPINE_LEVEL_MAX}")
     rule = Rule(
         name=name,
         kind=kind,
@@ -210,6 +244,9 @@ def _rule(fields: Fields) -> Rule:
         headed=fields.flag("headed", default=False),
         inline=fields.flag("inline", default=False),
         keyword=fields.flag("keyword", default=bool(words)),
+        gaps=_choice(fields.text("gaps", default="rare"), GAPS, f"gaps of {where}"),
+        region=_choice(fields.text("region", default=""), REGIONS, f"region of {where}"),
+        place=_choice(fields.text("place", default="anywhere"), PLACES, f"place of {where}"),
         numbering=numbering,
         forms=tuple(_form(form, words, numbering, where) for form in fields.texts("forms")),
     )
@@ -271,22 +308,31 @@ def _status(fields: Fields | None) -> StatusRules:
 
 
 def _compile(
-    rules: tuple[Rule, ...], *, markdown: bool
+    rules: tuple[Rule, ...], lead: str, only: tuple[Rule, ...] | None = None
 ) -> tuple[re.Pattern[str], dict[int, tuple[int, bool]]]:
     """All forms as one alternation; for each of its outer groups the rule that it speaks for."""
     arms: dict[int, tuple[int, bool]] = {}
     parts: list[str] = []
     group = _FIRST_ARM_GROUP
     for index, rule in enumerate(rules):
+        if only is not None and rule not in only:
+            continue
         for form in rule.forms:
             numbered = "<num>" in form
             arms[group] = (index, numbered)
             arm = "(" + form.replace("<num>", f"({rule.numbering.pattern})") + ")"
             parts.append(f"(?(1){arm}|(?!))" if rule.headed else arm)
             group += 2 if numbered else 1
-    if all(rule.headed for rule in rules):
-        lead = _LEAD_HEADED
-    else:
-        lead = _LEAD_MARKDOWN if markdown else _LEAD_PLAIN
-    quote = "([\"'“”„«»‘’『「]{0,2})"
-    return re.compile(f"{lead}{quote}(?:{'|'.join(parts)})"), arms
+    return re.compile(f"{lead}(?:{'|'.join(parts) or '(?!)'})"), arms
+
+
+def _readings(rules: tuple[Rule, ...]) -> tuple[tuple[int, ...], ...]:
+    """For each rule, the others that share a form with it."""
+    return tuple(
+        tuple(
+            index
+            for index, other in enumerate(rules)
+            if other is not rule and set(other.forms).intersection(rule.forms)
+        )
+        for rule in rules
+    )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 
+from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import Profile
 from cutter_agent.document.hazards import hazards
-from cutter_agent.document.quotation import quoted_stretches
-from cutter_agent.document.scan import Mark, Ranges, code_and_comments, front_matter_end, scan
+from cutter_agent.document.scan import Ranges, code_and_comments, front_matter_end, scan
 from cutter_agent.document.sequence import choose
-from cutter_agent.document.text import read_source
+from cutter_agent.document.text import SourceText, read_source
 from cutter_agent.document.tree import build
-from cutter_agent.document.units import Coverage, MarkedText, Unit
+from cutter_agent.document.units import Coverage, MarkedText, MarkFinding, Unit
 from cutter_agent.errors import StopOverSize, StopRefusedInput
 
 
@@ -35,7 +35,8 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
     text = read_source(source)
     begin = front_matter_end(text.shadow) if profile.markdown else 1
     marks = scan(text.shadow, profile)
-    choice = choose(marks, profile, _closed(text.shadow, profile, marks), begin)
+    closed = Ranges(code_and_comments(text.shadow) if profile.markdown else ())
+    choice = choose(text.shadow, marks, profile, closed, begin)
     if not any(profile.rules[mark.rule].role == "unit" for mark in choice.accepted):
         raise StopOverSize(
             f"0 units: no line of the text begins a unit under profile {profile.name}",
@@ -43,7 +44,7 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
             remedy="cutter mark FILE --profile NAME",
         )
     units, findings = build(text, profile, choice, begin=begin, code=code)
-    findings += hazards(text, profile, marks)
+    findings += hazards(text, profile, marks) + _doubts(text, choice)
     findings.sort(key=lambda finding: (finding.start, finding.code, finding.sentence))
     digest = hashlib.sha256(source).hexdigest()
     return MarkedText(
@@ -58,11 +59,14 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
     )
 
 
-def _closed(shadow: str, profile: Profile, marks: list[Mark]) -> Ranges:
-    """Where no unit may begin: code, comments, quotations."""
-    rows = code_and_comments(shadow) if profile.markdown else []
-    quoted = quoted_stretches(shadow, marks, profile.quotes)
-    return Ranges(rows + [(start, end, "inside a quotation") for start, end in quoted])
+def _doubts(text: SourceText, choice: Choice) -> list[MarkFinding]:
+    """The doubts of the choice, at their bytes."""
+    doubts = sorted(choice.doubts, key=lambda doubt: doubt.start)
+    offsets = text.byte_offsets([doubt.start for doubt in doubts])
+    return [
+        MarkFinding(doubt.code, doubt.severity, start, doubt.sentence)
+        for doubt, start in zip(doubts, offsets, strict=True)
+    ]
 
 
 def _coverage(units: list[Unit], length: int) -> Coverage:

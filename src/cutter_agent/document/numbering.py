@@ -51,6 +51,10 @@ class Numbering:
     pattern: str
     rank: Callable[[str], int]
 
+    def rank_of(self, number: str) -> int:
+        """The rank of a number that may be of another way of counting, then NO_RANK."""
+        return self.rank(number) if re.fullmatch(self.pattern, number) else NO_RANK
+
 
 def roman_value(numeral: str) -> int:
     """The value of a well-formed Roman numeral, else NO_RANK."""
@@ -135,6 +139,29 @@ def _last_part(number: str) -> int:
     return _arabic_suffix(tail)
 
 
+def _ordinal(words: tuple[str, ...]) -> Callable[[str], int]:
+    """Counts in these words, in Roman numerals or in digits."""
+    places = {word.casefold(): place for place, word in enumerate(words, 1)}
+
+    def rank(number: str) -> int:
+        place = places.get(" ".join(number.casefold().split()))
+        return place * SUB_MAX if place is not None else _roman_or_arabic(number)
+
+    return rank
+
+
+def _ordinal_pattern(words: tuple[str, ...]) -> str:
+    cases = sorted({case for word in words for case in (word, word.upper(), word.title())})
+    cases.sort(key=len, reverse=True)
+    return rf"(?:{'|'.join(cases)}|[IVXLCDM]{{1,9}}|[0-9]{{1,4}})(?![\w])"
+
+
+_ORDINALS_VI: Final = (
+    "nhất", "hai", "ba", "tư", "năm", "sáu", "bảy", "tám", "chín", "mười",
+    "mười một", "mười hai", "mười ba", "mười bốn", "mười lăm",
+)  # fmt: skip
+
+
 def _label(number: str) -> int:
     if number[:1].isdigit():
         return _arabic_suffix(number)
@@ -148,6 +175,7 @@ _NUMBERINGS: Final = (
     Numbering("roman", r"[IVXLCDM]{1,9}", _roman),
     Numbering("roman-lower", r"[ivxlcdm]{1,9}", _roman),
     Numbering("roman-or-arabic", r"(?:[IVXLCDM]{1,9}|[0-9]{1,4}[a-zA-Z]?)", _roman_or_arabic),
+    Numbering("ordinal-vi", _ordinal_pattern(_ORDINALS_VI), _ordinal(_ORDINALS_VI)),
     Numbering("letter", r"[a-z]{1,2}", _letters(_LATIN)),
     Numbering("letter-upper", r"[A-Z]{1,2}", _letters(_LATIN)),
     Numbering("letter-vi", r"[a-zđ]{1,2}", _letters(_VIETNAMESE)),
@@ -155,6 +183,7 @@ _NUMBERINGS: Final = (
     Numbering("dotted-deep", r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,6}", _last_part),
     Numbering("label", r"[A-Z0-9][A-Za-z0-9]{0,11}", _label),
     Numbering("code", r"[A-Z][A-Z0-9]{0,7}(?:-[A-Z0-9]{1,8}){1,3}", _unranked),
+    Numbering("codified", r"[0-9]{1,3}(?:\.[0-9A-ZĐ]{1,6}){2,6}", _unranked),
     Numbering("none", r"", _unranked),
 )
 NUMBERINGS: Final[dict[str, Numbering]] = {item.name: item for item in _NUMBERINGS}

@@ -17,7 +17,7 @@ WORK_MAX: Final = 20_000
 """Most ways in which one pattern may try to match at one place."""
 PATTERN_CHARACTERS_MAX: Final = 20_000
 _REPEAT_RE: Final = re.compile(r"\{([0-9]{1,3})(?:,([0-9]{1,3}))?\}")
-_ESCAPES: Final = "twWsSdDbB.()[]{}|*+?^$\\/-#&~!,:;'\"<>=% \t§№"
+_ESCAPES: Final = "ntwWsSdDbB.()[]{}|*+?^$\\/-#&~!,:;'\"<>=% \t§№"
 _LOOKAHEADS: Final = ("(?=", "(?!")
 
 
@@ -26,6 +26,8 @@ class _Reader:
     pattern: str
     where: str
     at: int = 0
+    ahead: int = 0
+    """How many look-aheads are open; only inside one may a pattern see a line's end."""
 
     def refuse(self, why: str) -> StopRefusedInput:
         return StopRefusedInput(
@@ -89,7 +91,10 @@ def _atom(reader: _Reader, depth: int) -> int:
             reader.at += 3
         else:
             raise reader.refuse("only (?:…), (?=…) and (?!…) groups are allowed")
+        looks = pattern[reader.at - 1] != ":"
+        reader.ahead += looks
         ways = _alternatives(reader, depth + 1)
+        reader.ahead -= looks
         if reader.at >= len(pattern):
             raise reader.refuse("a parenthesis is not closed")
         reader.at += 1
@@ -100,6 +105,8 @@ def _atom(reader: _Reader, depth: int) -> int:
         following = pattern[reader.at + 1 : reader.at + 2]
         if not following or following not in _ESCAPES:
             raise reader.refuse(f"the escape \\{following} is not allowed")
+        if following == "n" and not reader.ahead:
+            raise reader.refuse("a line's end may be seen only in a look-ahead")
         if following == "d":
             raise reader.refuse(r"\d also matches other scripts' digits: write [0-9]")
         if following in "sSWD":

@@ -7,10 +7,36 @@ closes where as many marks have closed as have opened since. All closings are fo
 from __future__ import annotations
 
 import re
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Sequence
 
 from cutter_agent.document.scan import Mark
+
+
+class Stretches:
+    """Ascending stretches that do not overlap, asked for the place of one position."""
+
+    def __init__(self, rows: Sequence[tuple[int, int]]) -> None:
+        """Holds the rows."""
+        self._rows = list(rows)
+        self._starts = [start for start, _ in rows]
+
+    def __bool__(self) -> bool:
+        """True if there is any stretch."""
+        return bool(self._rows)
+
+    def holds(self, position: int) -> bool:
+        """True if the position stands inside a stretch."""
+        row = bisect_right(self._starts, position) - 1
+        return row >= 0 and position < self._rows[row][1]
+
+    def until(self, walls: Sequence[int]) -> Stretches:
+        """The same stretches, each ended by the first of the ascending walls inside it."""
+        rows: list[tuple[int, int]] = []
+        for start, end in self._rows:
+            wall = bisect_right(walls, start)
+            rows.append((start, min(end, walls[wall]) if wall < len(walls) else end))
+        return Stretches(rows)
 
 
 def quoted_stretches(

@@ -12,6 +12,8 @@ from cutter_agent.document.numbering import NO_RANK
 
 HEADING_CHARACTERS_MAX: Final = 300
 """A line longer than this behind a mark is a paragraph, not a heading."""
+INLINE_MAX: Final = 6
+"""Most labels that may stand behind another one on its line."""
 _FENCE_RE: Final = re.compile(r"\n[ ]{0,3}(`{3,}|~{3,})([^\n]*)")
 _FRONT_MATTER_RE: Final = re.compile(r"\n---[ \t]{0,8}\n")
 _FRONT_MATTER_CHARACTERS_MAX: Final = 65_536
@@ -30,6 +32,7 @@ class Mark(NamedTuple):
         rank: the number's place in its sequence, or NO_RANK.
         level: its nesting depth.
         quote: the quotation mark in front of it, or "".
+        headed: True if it stands in a Markdown heading.
     """
 
     start: int
@@ -39,6 +42,7 @@ class Mark(NamedTuple):
     rank: int
     level: int
     quote: str
+    headed: bool
 
 
 class Ranges:
@@ -80,7 +84,27 @@ def scan(shadow: str, profile: Profile) -> list[Mark]:
             rank = ranks[index](num)
         else:
             num, rank = "", NO_RANK
-        marks.append(Mark(found.start() + 1, found.end(), index, num, rank, level, found[2]))
+        end = found.end()
+        marks.append(Mark(found.start() + 1, end, index, num, rank, level, found[2], bool(hashes)))
+        if profile.inline is not None:
+            marks += _beside(shadow, profile, end)
+    return marks
+
+
+def _beside(shadow: str, profile: Profile, place: int) -> list[Mark]:
+    """Further candidates right behind a label, as in `(a)(1)`."""
+    marks: list[Mark] = []
+    while profile.inline is not None and len(marks) < INLINE_MAX:
+        found = profile.inline.match(shadow, place)
+        if found is None or found.lastindex is None:
+            break
+        index, numbered = profile.inline_arms[found.lastindex]
+        rule = profile.rules[index]
+        num = found[found.lastindex + 1] if numbered else ""
+        rank = rule.numbering.rank(num) if numbered else NO_RANK
+        start = found.start(found.lastindex)
+        marks.append(Mark(start, found.end(), index, num, rank, rule.level, "", headed=False))
+        place = found.end()
     return marks
 
 

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import Profile, Rule
 from cutter_agent.document.numbering import sort_key
 from cutter_agent.document.scan import Mark, heading_of
-from cutter_agent.document.sequence import Choice
 from cutter_agent.document.status import (
     UNKNOWN,
     cascade,
@@ -27,6 +27,10 @@ from cutter_agent.document.units import EID_PREFIXES, MarkFinding, Unit
 SLUG_CHARACTERS_MAX: Final = 80
 _SLUG_RE: Final = re.compile(r"[\W_]+")
 _ZEROS_RE: Final = re.compile(r"^0+(?=[0-9])")
+
+
+_LEAF_ROLES: Final = ("zone", "contents")
+"""What closes everything above it and holds nothing."""
 
 
 @dataclass(slots=True)
@@ -81,7 +85,10 @@ def _nest(nodes: list[_Node]) -> None:
         level = node.mark.level if node.mark is not None else 0
         while stack:
             top = nodes[stack[-1]]
-            if top.mark is not None and top.mark.level < level and node.role != "zone":
+            depth = (
+                top.mark.level if top.mark is not None and top.role not in _LEAF_ROLES else level
+            )
+            if depth < level and node.role not in _LEAF_ROLES:
                 break
             top.last = index
             stack.pop()
@@ -184,6 +191,7 @@ _REASONS: Final = {
     "preface": "stands before the first unit",
     "group": "a header that groups units and is none itself",
     "zone": "behind the end of the content",
+    "contents": "a table of contents",
 }
 
 
@@ -218,7 +226,7 @@ def _units(
         included_above[index] = node.address if included else above
         rule, mark = node.rule, node.mark
         idle = node.role == "group" and node.last == index + 1 and bool(units)
-        kind = _ASIDE_KINDS.get(node.role) or (rule.kind if rule else "residue")
+        kind = rule.kind if rule is not None else _ASIDE_KINDS[node.role]
         units.append(
             Unit(
                 node.address,
@@ -244,7 +252,7 @@ def _units(
     return units
 
 
-_ASIDE_KINDS: Final = {"front": "non_content", "preface": "preface", "zone": "non_content"}
+_ASIDE_KINDS: Final = {"front": "non_content", "preface": "preface"}
 
 
 def _has_body(view: memoryview, edges: list[int], index: int) -> bool:

@@ -1,5 +1,7 @@
 """A profile is read strictly, and a pattern whose cost has no limit is refused."""
 
+import re
+
 import pytest
 
 from cutter_agent.document.grammar import parse_profile
@@ -17,10 +19,7 @@ def test_every_shipped_profile_is_well_formed_and_named_like_its_file(name: str)
     profile = parse_profile(shipped(name))
     assert profile.name == name
     assert len(profile.toml_sha256) == 64
-    assert all(
-        rule.numbering.pattern.count("(") == rule.numbering.pattern.count("(?:")
-        for rule in profile.rules
-    )
+    assert all(re.compile(rule.numbering.pattern).groups == 0 for rule in profile.rules)
 
 
 def test_the_small_profile_of_these_tests_is_well_formed() -> None:

@@ -1,0 +1,127 @@
+"""The outcome of choosing: accepted marks, refused ones with their reasons, doubts as findings."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from cutter_agent.document.grammar import Profile, Rule
+from cutter_agent.document.numbering import SUB_MAX
+from cutter_agent.document.scan import Mark
+
+STRONG_WEIGHT_MIN: Final = 1.3
+"""A refused candidate with this weight looks so much like a unit that a reader must know."""
+GAP_NUMBERS_SHOWN_MAX: Final = 6
+
+
+@dataclass(frozen=True, slots=True)
+class Doubt:
+    """A decision that a reader should know, at a shadow position."""
+
+    code: str
+    severity: str
+    start: int
+    sentence: str
+
+
+@dataclass(slots=True)
+class Choice:
+    """The candidates that count, and why the others do not.
+
+    Attributes:
+        accepted: the marks of units, group headers and zones, in order of the text once settled.
+        refused: refused marks with the reason.
+        doubts: what a reader should know about the decisions.
+    """
+
+    accepted: list[Mark] = field(default_factory=list)
+    refused: list[tuple[Mark, str]] = field(default_factory=list)
+    doubts: list[Doubt] = field(default_factory=list)
+
+    def forget_doubts(self, start: int, end: int) -> None:
+        """Doubts between these places are settled: what begins there is no unit anyway."""
+        self.doubts = [doubt for doubt in self.doubts if not start <= doubt.start < end]
+
+    @property
+    def reasons(self) -> Counter[str]:
+        """How often each reason was given."""
+        return Counter(reason for _, reason in self.refused)
+
+    def accept(self, mark: Mark) -> None:
+        """The mark counts."""
+        self.accepted.append(mark)
+
+    def refuse(self, mark: Mark, reason: str) -> None:
+        """The mark does not count, for this reason."""
+        self.refused.append((mark, reason))
+
+    def take(
+        self, marks: Sequence[Mark], weights: Sequence[float], path: Sequence[int], rule: Rule
+    ) -> None:
+        """The marks on the path count; the others do not, and strong ones become doubts."""
+        chosen = set(path)
+        ranks = {marks[i].rank for i in path}
+        last = 0
+        for i, mark in enumerate(marks):
+            if i in chosen:
+                self.accepted.append(mark)
+                self._gap(last, mark, rule)
+                last = mark.rank // SUB_MAX
+                continue
+            self.refused.append((mark, "its number does not follow"))
+            if weights[i] < STRONG_WEIGHT_MIN:
+                continue
+            if mark.rank in ranks:
+                self.doubts.append(
+                    Doubt(
+                        "ADDRESS_DUPLICATE",
+                        "error",
+                        mark.start,
+                        f"{rule.alias} {mark.num} begins here a second time in one sequence",
+                    )
+                )
+            else:
+                self.doubts.append(
+                    Doubt(
+                        "NUMBER_OUT_OF_ORDER",
+                        "warning",
+                        mark.start,
+                        f"this line begins like {rule.alias} {mark.num}, which does not follow in"
+                        " the sequence, so it is no unit",
+                    )
+                )
+
+    def settle(self, profile: Profile) -> None:
+        """Brings the accepted marks into order and leaves out headers inside units."""
+        rules = profile.rules
+        self.accepted.sort(key=lambda mark: mark.start)
+        kept: list[Mark] = []
+        stack: list[Mark] = []
+        for mark in self.accepted:
+            while stack and stack[-1].level >= mark.level:
+                stack.pop()
+            within = any(rules[above.rule].role == "unit" for above in stack)
+            if within and rules[mark.rule].role == "group":
+                self.refuse(mark, "a header inside a unit belongs to the unit")
+                continue
+            stack.append(mark)
+            kept.append(mark)
+        self.accepted = kept
+
+    def _gap(self, last: int, mark: Mark, rule: Rule) -> None:
+        missing = mark.rank // SUB_MAX - last - 1
+        if missing <= 0 or rule.gaps != "rare" or rule.chain != "document":
+            return
+        numbers = [str(number) for number in range(last + 1, last + missing + 1)]
+        shown = ", ".join(numbers[:GAP_NUMBERS_SHOWN_MAX])
+        more = "" if missing <= GAP_NUMBERS_SHOWN_MAX else " …"
+        self.doubts.append(
+            Doubt(
+                "NUMBER_GAP",
+                "warning",
+                mark.start,
+                f"{rule.alias} {mark.num} follows {last or 'nothing'}: {shown}{more} missing",
+            )
+        )

@@ -130,8 +130,9 @@ class Drive:
 
     def _loop(self, going: Going, reference: str | None) -> None:
         self.publish(going.context)
-        for step in LINE:
-            if step in going.context.steps_done:
+        for step, after in zip(LINE, (*LINE[1:], None), strict=True):
+            passed = after if isinstance(step, Pause) else step
+            if passed in going.context.steps_done:
                 continue
             going.step_name = step.name
             self._check_time(going.context)

@@ -142,8 +142,8 @@ class DrySite:
         return True
 
     def ports(self, run: RunHeader, warrant: RehearsalWarrant | None) -> Mapping[type, object]:
-        """Return the rehearsal world's ports; without a warrant a fresh world is made first."""
-        if warrant is None or run.run_id not in self._worlds:
+        """Return the rehearsal world's ports; each claim of the run begins with a fresh world."""
+        if run.run_id not in self._worlds:
             self._worlds[run.run_id] = self._discoverer.rehearsal(run)
         return self._worlds[run.run_id].ports(warrant or RehearsalWarrant(run.run_id))
 

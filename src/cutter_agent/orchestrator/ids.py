@@ -30,6 +30,13 @@ def _run_time(run_id: str) -> bytes:
     return (int(stamp.timestamp()) * 1000).to_bytes(6, "big")
 
 
+def source_version_id(document_id: str, version_no: int, *facts: str) -> str:
+    """Return the id of a document's version with this number and these facts: digests and date."""
+    return _uuid8(
+        version_no.to_bytes(6, "big"), _digest("source", document_id, str(version_no), *facts)
+    )
+
+
 def change_set_id(run_id: str, plan_sha256: str) -> str:
     """Return the id of the change set of this run and plan."""
     return _uuid8(_run_time(run_id), _digest("change-set", run_id, plan_sha256))

@@ -225,7 +225,9 @@ class OrchestratorRunner:
         self, site: Site, run_id: str, reference: str | None, *, raises: tuple[type[Stop], ...]
     ) -> RunResult:
         driver = Drive(site, self._kb, self._deployment.policy(), self._deployment.on_step)
+        before = RunContext(site.load(run_id)).state
         stop = driver.run(run_id, reference)
-        if stop is not None and isinstance(stop, raises):
+        context = RunContext(site.load(run_id))
+        if isinstance(stop, raises) and context.state is before:
             raise stop
-        return result_of(RunContext(site.load(run_id)), self._kb, stop)
+        return result_of(context, self._kb, stop)

@@ -289,7 +289,7 @@ def _flock(handle: int, name: str, wait_s: float) -> None:
             fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             if time.monotonic() >= deadline:
-                raise StopLockBusy(f"another process holds {name}") from error
+                raise StopLockBusy(f"another process holds {name}", expected="its end") from error
             time.sleep(_POLL_S)
         except OSError as error:
             raise StopStorage(f"{name} cannot be locked: {reason_of(error)}") from error

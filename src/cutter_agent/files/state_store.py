@@ -25,7 +25,7 @@ from cutter_agent.errors import (
 )
 from cutter_agent.evidence.canonical import Json, canonical_bytes, parse_canonical, sha256_hex
 from cutter_agent.evidence.codec import from_json, to_json
-from cutter_agent.files.durable import Folder, Hook, no_effect, translated
+from cutter_agent.files.durable import Folder, Hook, check_name, no_effect, translated
 from cutter_agent.orchestrator.history import (
     EventKind,
     RunDocument,
@@ -140,7 +140,7 @@ class StateStore:
         return tuple(stem for stem in stems if RUN_ID.fullmatch(stem))
 
     def lock(self, name: str) -> AbstractContextManager[None]:
-        return self._folder.lock(f"{name}.lock")
+        return self._folder.lock(f"{check_name(name)}.lock")
 
     def _writing(self, run_id: str) -> AbstractContextManager[None]:
         return self._folder.writing(f"{run_id}.json")

@@ -190,17 +190,7 @@ class Ask:
     def _authorize(
         self, reference: str | None, request: AuthorizationRequested, context: RunContext
     ) -> Answer:
-        text = next(d.text for d in context.history.documents if d.sha256 == request.request_sha256)
-        first = context.get(CutApproved)
-        asked = Asked(
-            request=request,
-            request_bytes=text.encode(),
-            mode=self._site.mode,
-            starter=context.history.header.starter,
-            sg1_persons=() if first is None or first.simulated else first.persons,
-            sg1_decision=None if first is None else first.review_decision_id,
-            earlier=_earlier(context, request),
-        )
+        asked = asked_of(context, request)
         return authorize(
             reference,
             asked,
@@ -314,6 +304,21 @@ def _earlier(context: RunContext, request: AuthorizationRequested) -> dict[str, 
         for r in _requests(context)
         if r.gate is request.gate and r.request_sha256 != request.request_sha256
     }
+
+
+def asked_of(context: RunContext, request: AuthorizationRequested) -> Asked:
+    """Return the request with what a judge of its signatures must know of the run."""
+    text = next(d.text for d in context.history.documents if d.sha256 == request.request_sha256)
+    first = context.get(CutApproved)
+    return Asked(
+        request=request,
+        request_bytes=text.encode(),
+        mode=context.history.header.mode,
+        starter=context.history.header.starter,
+        sg1_persons=() if first is None or first.simulated else first.persons,
+        sg1_decision=None if first is None else first.review_decision_id,
+        earlier=_earlier(context, request),
+    )
 
 
 def waiting_request(context: RunContext) -> AuthorizationRequested | None:

@@ -21,7 +21,14 @@ from cutter_agent.errors import (
     StopRejected,
 )
 from cutter_agent.evidence.canonical import sha256_hex
-from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE, Signature, verify
+from cutter_agent.evidence.sshsig import (
+    APPROVAL_NAMESPACE,
+    REJECT_NAMESPACE,
+    PublicKey,
+    Signature,
+    parse_public_key,
+    verify,
+)
 from cutter_agent.orchestrator.approval import (
     CLOCK_SKEW_S,
     REQUEST_BYTES_MAX,
@@ -229,8 +236,9 @@ def _judge_signatures(
     for signature in offered:
         namespace = REJECT_NAMESPACE if signature.rejects else APPROVAL_NAMESPACE
         verified = verify(signature.armor, data, namespace=namespace)
-        person, key = _enrolled(verified, policy, rule, request.run_id)
-        _check_key(person, key, verified, rule, request, now_utc)
+        person, key = _enrolled(verified.public_key, policy, rule, request.run_id)
+        _check_dates(person, key, request, now_utc)
+        _check_presence(person, verified, rule, request)
         if signature.rejects:
             raise StopRejected(
                 f"{person.name} signed a refusal of {request.gate}", run_id=request.run_id
@@ -247,13 +255,30 @@ def _judge_signatures(
     return tuple(sorted(persons)), tuple(persons[name] for name in sorted(persons))
 
 
+def check_signer(key: PublicKey, asked: Asked, policy: TrustPolicy, now_utc: datetime) -> Person:
+    """Return the person whose key this is, if a signature by it could count for the request now.
+
+    Raises:
+        StopApprovalInvalid: it belongs to nobody, to somebody who may not decide here or not twice,
+            or it does not count at issue and now.
+        StopApprovalExpired: the request's life is over.
+        StopClock: the request was issued in the future.
+    """
+    request = asked.request
+    person, enrolled = _enrolled(key, policy, policy.rule(request.gate), request.run_id)
+    _check_dates(person, enrolled, request, now_utc)
+    _check_separation((person.name,), asked, policy)
+    _check_life(request, now_utc)
+    return person
+
+
 def _enrolled(
-    signature: Signature, policy: TrustPolicy, rule: GateRule, run_id: str
+    key: PublicKey, policy: TrustPolicy, rule: GateRule, run_id: str
 ) -> tuple[Person, EnrolledKey]:
-    owner = policy.owner_of(signature.public_key)
+    owner = policy.owner_of(key)
     if owner is None:
         raise StopApprovalInvalid(
-            f"key {signature.public_key.fingerprint} belongs to nobody in the trust policy",
+            f"key {key.fingerprint} belongs to nobody in the trust policy",
             expected=f"a key of {', '.join(rule.persons)}",
             run_id=run_id,
         )
@@ -266,13 +291,8 @@ def _enrolled(
     return owner
 
 
-def _check_key(
-    person: Person,
-    key: EnrolledKey,
-    signature: Signature,
-    rule: GateRule,
-    request: AuthorizationRequested,
-    now_utc: datetime,
+def _check_dates(
+    person: Person, key: EnrolledKey, request: AuthorizationRequested, now_utc: datetime
 ) -> None:
     issued = parse_utc(request.issued_utc) or now_utc
     begins, ends = parse_utc(key.valid_from or ""), parse_utc(key.valid_until or "")
@@ -284,14 +304,26 @@ def _check_key(
         fault = f"counts only from {key.valid_from}"
     elif ends is not None and max(issued, now_utc) > ends:
         fault = f"counted only until {key.valid_until}"
-    elif signature.public_key.hardware and not signature.user_present:
+    if fault:
+        raise StopApprovalInvalid(
+            f"{person.name}'s key {parse_public_key(key.public_key).fingerprint} {fault}",
+            expected="a key that counts at issue and now",
+            run_id=request.run_id,
+        )
+
+
+def _check_presence(
+    person: Person, signature: Signature, rule: GateRule, request: AuthorizationRequested
+) -> None:
+    fault = ""
+    if signature.public_key.hardware and not signature.user_present:
         fault = "signed without the owner's touch"
     elif rule.require_user_verification and not signature.user_verified:
         fault = "signed without verifying its owner, which this gate asks for"
     if fault:
         raise StopApprovalInvalid(
             f"{person.name}'s key {signature.public_key.fingerprint} {fault}",
-            expected="a key that counts at issue and now",
+            expected="a signature that its owner was there for",
             run_id=request.run_id,
         )
 

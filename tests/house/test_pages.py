@@ -4,12 +4,11 @@ import os
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
 
-from cutter_agent.orchestrator.line import LINE, PHASES
-from cutter_agent.orchestrator.states import Gate, Mode, OrchestratorState, Terminal
 from house import tree
 from house.tree import PROJECT
 
@@ -17,6 +16,21 @@ PAGES = [path for path in tree.paths() if path.endswith(".md") and not path.star
 ROOT_PAGES = (
     *("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "GLOSSARY.md", "SECURITY.md"),
     *("CHANGELOG.md", "LICENSE"),
+)
+WORDS_OF_THE_HOUSE = (
+    *("approval", "cut", "drift", "enact", "evidence", "invariant", "kill-switch", "line", "mark"),
+    *(
+        "pause",
+        "phase",
+        "pin",
+        "plan",
+        "port",
+        "profile",
+        "run",
+        "sidecar",
+        "source version",
+        "stop",
+    ),
 )
 HELP_PROMPT = "$ cutter --help\n"
 
@@ -82,15 +96,26 @@ def test_readme_shows_the_real_help() -> None:
     ]
 
 
-@needs_readme
-def test_glossary_knows_the_words_of_the_line() -> None:
-    glossary = tree.text("GLOSSARY.md") or ""
-    words = [
-        *OrchestratorState,
-        *Mode,
-        *Terminal,
-        *Gate,
-        *(step.yields.__name__ for step in LINE),
-        *(phase.gate for phase in PHASES),
+def glossary_faults(text: str) -> list[str]:
+    """Words of a glossary that come twice, out of order or without a meaning."""
+    rows = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("| ")][
+        1:
     ]
-    assert [word for word in words if word not in glossary] == []
+    words = [row[0].strip().lower() for row in rows]
+    faults = [f"{word}: no meaning" for word, row in zip(words, rows, strict=True) if len(row) < 2]
+    faults += [f"{word}: has two meanings" for word in set(words) if words.count(word) > 1]
+    return faults + [f"{word}: out of order" for one, word in pairwise(words) if word < one]
+
+
+@needs_readme
+def test_glossary_has_one_meaning_for_each_word_in_order() -> None:
+    glossary = tree.text("GLOSSARY.md") or ""
+    assert glossary_faults(glossary) == []
+    assert [word for word in WORDS_OF_THE_HOUSE if f"| {word} |" not in glossary] == []
+
+
+def test_a_glossary_with_a_fault_is_seen() -> None:
+    head = "| word | meaning |\n|---|---|\n"
+    assert glossary_faults(head + "| cut | to turn |\n| mark | to find |\n") == []
+    for rows in ("| b | x |\n| a | y |\n", "| a | x |\n| a | y |\n", "| a |\n"):
+        assert glossary_faults(head + rows), rows

@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from typing import Final, NoReturn
 
 from cutter_agent.errors import Stop, StopApprovalInvalid, StopRefusedInput
+from cutter_agent.evidence.allowed_signers import allowed_signers_line
 from cutter_agent.evidence.ed25519 import SIGNATURE_BYTES, signature_fits
 from cutter_agent.evidence.ssh_key import (
     PublicKey,
-    allowed_signers_line,
     ascii_field,
     ed25519_public_key,
     namespace_bytes,
@@ -31,6 +31,7 @@ from cutter_agent.evidence.ssh_key import (
 
 __all__ = [
     "APPROVAL_NAMESPACE",
+    "POLICY_NAMESPACE",
     "REJECT_NAMESPACE",
     "PublicKey",
     "Signature",
@@ -46,6 +47,7 @@ __all__ = [
 
 APPROVAL_NAMESPACE: Final = "approval@iu-cutter.v1"
 REJECT_NAMESPACE: Final = "reject@iu-cutter.v1"
+POLICY_NAMESPACE: Final = "policy@iu-cutter.v1"
 
 ARMOR_BYTES_MAX: Final = 8 * 1024
 FLAG_USER_PRESENT: Final = 0x01

@@ -25,7 +25,7 @@ CLIENT = """
 import sys, time
 from pathlib import Path
 from cutter_agent.postgres.embedded import lease_server
-root, bin_dir, idle_s = sys.argv[1:]
+root, bin_dir, idle_s, sys.executable = sys.argv[1:]
 lease = lease_server(Path(root), bin_dir=Path(bin_dir), idle_s=float(idle_s), settings={"fsync": "off"})
 print(lease.server_pid, flush=True)
 time.sleep(600)
@@ -74,20 +74,20 @@ class Place:
         self._socket_dirs.add(lease.server.socket_dir)
         return lease
 
-    def client(self, idle_s: float = 0.0) -> subprocess.Popen[str]:
-        """Another process that takes a lease and keeps it."""
+    def client(self, python: str = sys.executable) -> subprocess.Popen[str]:
+        """Another process that takes a lease and keeps it; its supervisor is run by `python`."""
         command = [sys.executable, "-c", CLIENT]
         started = subprocess.Popen(
-            [*command, str(self.root), str(self.binaries.bin_dir), str(idle_s)],
+            [*command, str(self.root), str(self.binaries.bin_dir), "0", python],
             stdout=subprocess.PIPE,
             text=True,
         )
         self._clients.append(started)
         return started
 
-    def leased_client(self, idle_s: float = 0.0) -> tuple[subprocess.Popen[str], int]:
+    def leased_client(self) -> tuple[subprocess.Popen[str], int]:
         """The same once it has its lease, and the server's process as it sees it."""
-        started = self.client(idle_s)
+        started = self.client()
         assert started.stdout is not None
         return started, int(started.stdout.readline())
 

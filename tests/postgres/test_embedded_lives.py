@@ -5,14 +5,16 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import psycopg
 import pytest
 
 from clusters.fixtures import NO_PROGRAMS  # noqa: F401 - the plugin is loaded
 from cutter_agent.errors import StopDatabaseAway
-from cutter_agent.postgres.cluster import Phase, ServerState, server_account
+from cutter_agent.postgres.cluster import Phase, ServerState, prepared_files, server_account
 from cutter_agent.postgres.embedded import await_stopped, throwaway_server
 from cutter_agent.postgres.launch import DEAD_PARENT_STATUS, launched
 from cutter_agent.postgres.socket_folder import socket_folder
@@ -60,12 +62,17 @@ def test_two_clients_share_one_server_and_the_last_one_ends_it(place: Place):
     assert place.processes() == []
 
 
-def test_six_clients_that_start_at_once_get_one_server(new_place: Place):
-    clients = [new_place.client() for _ in range(6)]
+def test_six_clients_that_start_at_once_get_one_server(new_place: Place, folder: Path):
+    python = folder / "python"
+    started = folder / "started"
+    python.write_text(f'#!/bin/sh\necho >> {started}\nexec {sys.executable} "$@"\n', "utf-8")
+    python.chmod(0o755)
+    clients = [new_place.client(f"{python}") for _ in range(6)]
     seen = {int(client.stdout.readline()) for client in clients if client.stdout is not None}
     assert len(seen) == 1
     leaders = [pid for pid in new_place.processes() if parent_of(pid) not in new_place.processes()]
     assert leaders == list(seen)
+    assert len(started.read_text("utf-8").splitlines()) == 1, "one client starts it, five wait"
 
 
 def test_a_killed_client_leaves_no_server(place: Place):
@@ -121,6 +128,48 @@ def test_a_supervisor_killed_while_the_cluster_is_made_leaves_a_usable_folder(ne
     assert int(client.stdout.readline()) > 0
     assert [path.name for path in new_place.root.glob("*new*")] == []
     assert [path.name for path in new_place.root.glob("initdb*")] == []
+
+
+def test_what_a_start_cut_short_left_behind_is_removed(new_place: Place):
+    prepared_files(new_place.root, server_account())
+    (new_place.root / "data.new-123").mkdir()
+    (new_place.root / "data.new-123" / "PG_VERSION").write_text("18", "ascii")
+    (new_place.root / "initdb.password-123").write_text("secret", "ascii")
+    new_place.lease()
+    assert [path.name for path in new_place.root.glob("*-123")] == []
+
+
+def test_a_server_that_ends_slowly_after_its_supervisors_death_is_waited_for(place: Place):
+    lease = place.lease()
+    pid = lease.server_pid
+    assert pid is not None
+    os.kill(pid, signal.SIGSTOP)
+    try:
+        os.kill(parent_of(pid), signal.SIGKILL)
+        wait_until(lambda: not place.files.supervisor_lives)
+        client = place.client()
+        wait_until(lambda: place.files.supervisor_lives)
+        time.sleep(0.4)
+        assert client.poll() is None
+        assert pid in place.processes()
+    finally:
+        os.kill(pid, signal.SIGCONT)
+    assert client.stdout is not None
+    assert int(client.stdout.readline()) != pid
+
+
+def test_a_dead_supervisors_socket_folder_is_removed_with_the_lease(
+    places: Callable[[Path], Place], folder: Path
+):
+    place = places(folder / ("x" * 120) / "pg")
+    lease = place.lease()
+    assert lease.server.socket_dir.parent != place.files.root
+    assert lease.server_pid is not None
+    os.kill(parent_of(lease.server_pid), signal.SIGKILL)
+    wait_until(lambda: not place.files.supervisor_lives and not place.processes())
+    assert lease.server.socket_dir.exists()
+    lease.release()
+    assert not lease.server.socket_dir.exists()
 
 
 def test_a_killed_server_is_started_again_and_recovers(place: Place):
@@ -262,3 +311,19 @@ def test_a_throwaway_server_leaves_no_folder():
         root = server.data_dir.parent
         assert answers(server)
     assert not root.exists()
+
+
+def test_a_killed_holder_of_a_throwaway_server_leaves_no_folder(folder: Path):
+    holder = (
+        "import sys, time; from pathlib import Path\n"
+        "from cutter_agent.postgres.embedded import throwaway_server\n"
+        "with throwaway_server(parent=Path(sys.argv[1])) as server:\n"
+        "    print(server.data_dir.parent, flush=True); time.sleep(600)\n"
+    )
+    command = [sys.executable, "-c", holder, str(folder)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        root = Path(process.stdout.readline().strip())
+        assert (root / "data").is_dir()
+        process.kill()
+    wait_until(lambda: not root.exists())

@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from cutter_agent.errors import StopRefusedInput
-from cutter_agent.postgres.cluster import prepared_files, server_account
+from cutter_agent.postgres.cluster import prepared_files, server_account, write_private
 from cutter_agent.postgres.socket_folder import socket_folder
 from postgres.conftest import Place, answers, parent_of
 
@@ -61,13 +61,14 @@ def test_a_wrong_or_missing_password_is_refused(place: Place, given: str, refusa
 
 
 def test_another_role_is_never_let_in_by_the_environment(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, folder: Path, monkeypatch: pytest.MonkeyPatch
 ):
     server = place.lease().server
+    write_private(folder / "pgpass", b"*:*:*:*:known\n")
     with psycopg.connect(server.conninfo(dbname="postgres"), autocommit=True) as link:
         link.execute("CREATE ROLE reader LOGIN PASSWORD 'known'")
         try:
-            monkeypatch.setenv("PGPASSFILE", str(place.files.password_file))
+            monkeypatch.setenv("PGPASSFILE", str(folder / "pgpass"))
             with pytest.raises(psycopg.OperationalError, match="no password supplied"):
                 psycopg.connect(server.conninfo(dbname="postgres", user="reader"))
             known = server.conninfo(dbname="postgres", user="reader", password="known")

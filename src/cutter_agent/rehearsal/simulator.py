@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final, NoReturn
 
+from cutter_agent.document.cutplan import InForceUnit
 from cutter_agent.errors import Stop, StopDocumentUnknown
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.dsse import seal
@@ -26,7 +27,7 @@ from cutter_agent.orchestrator.ports import Facts
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
 from cutter_agent.rehearsal.readers import RehearsalLedger, RehearsalVerifier
-from cutter_agent.rehearsal.rows import EDGES
+from cutter_agent.rehearsal.rows import EDGES, VersionRow
 from cutter_agent.rehearsal.signers import RehearsalSigner
 from cutter_agent.rehearsal.tables import Tables
 from cutter_agent.rehearsal.writer import RehearsalWriter
@@ -209,6 +210,15 @@ class Simulator(ABC):
         )
         return _result("exists_complete" if done else "enacted", change_set_id, receipt)
 
+    def units_in_force(self) -> tuple[InForceUnit, ...]:
+        """The document's units in force in this world, by address: what a next version meets."""
+        found = []
+        for row in self.tables.standing(self.run.document_id):
+            version = self.tables.versions.get(row.version_id)
+            if version is not None:
+                found.append(_in_force_unit(version))
+        return tuple(sorted(found, key=lambda unit: unit.address))
+
     def structural_probe(self) -> StructuralProbe:
         """The eleven answers about the drafts that the run's change set holds."""
         reading = self.reading()
@@ -304,6 +314,19 @@ class Simulator(ABC):
                 verifier_key_id=self.verifier_key.key_id,
             )
         )
+
+
+def _in_force_unit(version: VersionRow) -> InForceUnit:
+    return InForceUnit(
+        unit_id=version.unit_id,
+        version_id=version.version_id,
+        version_no=version.version_no,
+        address=version.address,
+        kind=version.kind,
+        parent=version.parent,
+        body_sha256=version.body_sha256,
+        attributes=version.attributes,
+    )
 
 
 def _go_back() -> NoReturn:

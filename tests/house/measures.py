@@ -9,6 +9,7 @@ import io
 import re
 import tokenize
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Final, TypeAlias
 
 Rule: TypeAlias = Callable[[str, str], list[str]]
@@ -83,6 +84,12 @@ LOCK_LINE: Final = re.compile(
 )
 
 
+@cache
+def syntax(text: str) -> ast.Module:
+    """The syntax tree of a module; read once however many rules ask."""
+    return ast.parse(text)
+
+
 def module_length(path: str, text: str) -> list[str]:
     """A module fits into one reading."""
     lines = text.count("\n")
@@ -93,7 +100,7 @@ def function_length(path: str, text: str) -> list[str]:
     """A function fits onto one screen."""
     return [
         f"{path}:{node.lineno}: {node.name} has {lines} lines, limit {FUNCTION_LINES_MAX}"
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(syntax(text))
         if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
         and (lines := (node.end_lineno or node.lineno) - node.lineno + 1) > FUNCTION_LINES_MAX
     ]
@@ -105,7 +112,7 @@ def documented(path: str, text: str) -> list[str]:
     An adapter's method may leave that to the port it fulfils; a property setter, an overload and a
     function inside a function are told by what is around them.
     """
-    tree = ast.parse(text)
+    tree = syntax(text)
     adapter = bool(re.match(r"src/cutter_agent/(?:postgres|files|rehearsal|crypto)/", path))
     found = [] if ast.get_docstring(tree) else [f"{path}: no module docstring"]
     for node, inside_class in _public_definitions(tree):
@@ -140,7 +147,7 @@ def telling_names(path: str, text: str) -> list[str]:
     """No module, class or function is named by a word that fits anything."""
     stems = [re.sub(r"\.\w+$", "", part) for part in path.split("/")]
     found = [f"{path}: the name {stem} fits anything" for stem in stems if EMPTY_NAMES.search(stem)]
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(syntax(text)):
         if isinstance(node, _Definition):
             snake = CAMEL_HUMP.sub("_", node.name).lower()
             if EMPTY_NAMES.search(snake):
@@ -154,7 +161,7 @@ def values_come_in(path: str, text: str) -> list[str]:
         return []
     return [
         f"{path}:{node.lineno}: {name}() in a pure package; hand the value in"
-        for node in ast.walk(ast.parse(text))
+        for node in ast.walk(syntax(text))
         if isinstance(node, ast.Call) and (name := _call_tail(node.func)) in AMBIENT_CALLS
     ]
 
@@ -167,7 +174,7 @@ def _call_tail(function: ast.expr) -> str:
 def no_bare_errors(path: str, text: str) -> list[str]:
     """Nothing in the package raises an error that has no meaning, and nothing swallows every error unseen."""
     found = []
-    for node in ast.walk(ast.parse(text)):
+    for node in ast.walk(syntax(text)):
         if isinstance(node, ast.Raise) and node.exc is not None:
             raised = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
             if _last_name(raised) in BARE_ERRORS:

@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 from house.tree import PROJECT
 
 LINT_IMPORTS = Path(sys.executable).with_name("lint-imports")
@@ -35,43 +33,50 @@ def test_dependencies_point_inwards(tmp_path: Path) -> None:
     assert "0 broken" in verdict.stdout
 
 
-@pytest.mark.parametrize(
-    ("module", "wrong_import", "named"),
-    [
-        ("errors.py", "import cutter_agent.document", "Dependencies point inwards"),
-        ("evidence/wrong.py", "import cutter_agent.document", "Dependencies point inwards"),
-        ("document/wrong.py", "import cutter_agent.orchestrator", "Dependencies point inwards"),
-        ("orchestrator/wrong.py", "import cutter_agent.files", "Dependencies point inwards"),
-        ("files/wrong.py", "import cutter_agent.postgres", "Dependencies point inwards"),
-        ("crypto/wrong.py", "import cutter_agent.cli", "Dependencies point inwards"),
-        ("shortcut/__init__.py", "", "Dependencies point inwards"),
-        ("document/wrong.py", "import os", "The core takes clock, ids and bytes as values"),
-        (
-            "evidence/wrong.py",
-            "from pathlib import Path",
-            "The core takes clock, ids and bytes as values",
-        ),
-        (
-            "orchestrator/wrong.py",
-            "import psycopg",
-            "The core takes clock, ids and bytes as values",
-        ),
-        (
-            "orchestrator/phases/wrong.py",
-            "import time",
-            "The core takes clock, ids and bytes as values",
-        ),
-    ],
-)
-def test_a_wrong_import_is_seen(tmp_path: Path, module: str, wrong_import: str, named: str) -> None:
-    shutil.copytree(PROJECT / "src", tmp_path / "src", ignore=shutil.ignore_patterns("__pycache__"))
-    wrong = tmp_path / "src" / "cutter_agent" / module
-    wrong.parent.mkdir(exist_ok=True)
-    with wrong.open("a", encoding="utf-8") as file:
-        file.write(f"\n{wrong_import}\n")
-    verdict = judge_layers(tmp_path, tmp_path / "src")
+WRONG_IMPORTS = [
+    ("errors", "cutter_agent.document"),
+    ("evidence.wrong", "cutter_agent.document"),
+    ("document.wrong", "cutter_agent.orchestrator"),
+    ("orchestrator.wrong", "cutter_agent.files"),
+    ("files.wrong", "cutter_agent.postgres"),
+    ("crypto.wrong", "cutter_agent.cli"),
+    ("document.ambient", "os"),
+    ("evidence.ambient", "pathlib"),
+    ("orchestrator.ambient", "psycopg"),
+    ("orchestrator.phases.ambient", "time"),
+]
+
+
+def copied_package(folder: Path) -> Path:
+    """A copy of the package to break."""
+    source = folder / "src"
+    shutil.copytree(PROJECT / "src", source, ignore=shutil.ignore_patterns("__pycache__"))
+    return source
+
+
+def test_every_wrong_import_is_seen(tmp_path: Path) -> None:
+    source = copied_package(tmp_path)
+    for module, imported in WRONG_IMPORTS:
+        path = (source / "cutter_agent" / module.replace(".", "/")).with_suffix(".py")
+        with path.open("a", encoding="utf-8") as file:
+            file.write(f"\nimport {imported}\n")
+    verdict = judge_layers(tmp_path, source)
     assert verdict.returncode == 1, verdict.stdout + verdict.stderr
-    assert f"{named} BROKEN" in " ".join(verdict.stdout.split())
+    seen = " ".join(verdict.stdout.split())
+    assert [
+        f"{module} -> {imported}"
+        for module, imported in WRONG_IMPORTS
+        if f"cutter_agent.{module} -> {imported} (l." not in seen
+    ] == []
+
+
+def test_a_package_without_a_layer_is_seen(tmp_path: Path) -> None:
+    source = copied_package(tmp_path)
+    (source / "cutter_agent" / "shortcut").mkdir()
+    (source / "cutter_agent" / "shortcut" / "__init__.py").write_text("", "utf-8")
+    verdict = judge_layers(tmp_path, source)
+    assert verdict.returncode == 1, verdict.stdout + verdict.stderr
+    assert "- cutter_agent.shortcut" in verdict.stdout
 
 
 def loaded_by(statement: str) -> set[str]:

@@ -1,7 +1,6 @@
 """SSH public keys of the one family that may be enrolled: Ed25519, in a file or in a hardware token.
 
-Sources: RFC 4253 §6.6, RFC 8709, PROTOCOL.u2f of OpenSSH; the ALLOWED SIGNERS section of
-ssh-keygen(1). The small readers of SSH's wire form are shared with the signatures.
+Sources: RFC 4253 §6.6, RFC 8709, PROTOCOL.u2f of OpenSSH. The small readers of SSH's wire form are shared with the signatures.
 """
 
 from __future__ import annotations
@@ -10,9 +9,7 @@ import base64
 import binascii
 import hashlib
 import struct
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import Final, NoReturn
 
 from cutter_agent.errors import StopRefusedInput
@@ -108,35 +105,6 @@ def parse_public_key(line: str) -> PublicKey:
     return key
 
 
-def allowed_signers_line(
-    person: str,
-    key: PublicKey,
-    namespaces: Sequence[str],
-    *,
-    valid_after: datetime | None = None,
-    valid_before: datetime | None = None,
-) -> str:
-    """The line by which `ssh-keygen -Y verify` knows this person's key; no line end.
-
-    Times are written in UTC with Z, because ssh-keygen reads a time without it as local. They are
-    whole seconds, rounded so that the window never grows.
-
-    Raises:
-        StopRefusedInput: a person or namespace that the file's syntax could misread, no namespace,
-            or a time without a time zone.
-    """
-    check_person(person)
-    if not namespaces:
-        _refuse("a key without a namespace would be allowed to sign anything")
-    words = ",".join(namespace_bytes(name).decode("ascii") for name in namespaces)
-    options = [f'namespaces="{words}"']
-    if valid_after is not None:
-        options.append(f'valid-after="{_utc_stamp(valid_after, round_up=True)}"')
-    if valid_before is not None:
-        options.append(f'valid-before="{_utc_stamp(valid_before, round_up=False)}"')
-    return f"{person} {','.join(options)} {key.line}"
-
-
 def check_person(person: str) -> None:
     """The name is one that ssh-keygen takes literally: letters, digits and @ . _ + - only."""
     plain = person.isascii() and all(c.isalnum() or c in _PERSON_MARKS for c in person)
@@ -209,15 +177,6 @@ def _key_fields(algorithm: str, blob: bytes) -> tuple[bytes, str]:
     if rest:
         _refuse(f"{len(rest)} bytes after the public key")
     return raw, application
-
-
-def _utc_stamp(moment: datetime, *, round_up: bool) -> str:
-    if moment.tzinfo is None:
-        _refuse("a validity time without a time zone")
-    utc = moment.astimezone(UTC)
-    if round_up and utc.microsecond:
-        utc += timedelta(seconds=1)
-    return utc.strftime("%Y%m%d%H%M%SZ")
 
 
 def _refuse(fact: str) -> NoReturn:

@@ -1,0 +1,551 @@
+"""A bundle convinces a stranger: its own README's commands, and a cheat for every check."""
+
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.evidence.allowed_signers import AllowedSigner
+from cutter_agent.evidence.archive import pack, unpack
+from cutter_agent.evidence.bundle import (
+    BundleContents,
+    LogEntry,
+    SignatureFile,
+    SignedRequest,
+    bundle_files,
+    read_bundle,
+    write_bundle,
+)
+from cutter_agent.evidence.bundle_check import Anchors, BundleCheck, request_header, verify_bundle
+from cutter_agent.evidence.canonical import canonical_bytes, sha256_hex
+from cutter_agent.evidence.checkpoint import Checkpoint, InclusionProof, NoteKey, sign_checkpoint
+from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, seal
+from cutter_agent.evidence.ed25519 import key_id
+from cutter_agent.evidence.merkle import Tree, leaf_hash, tree_root
+from cutter_agent.evidence.ssh_key import parse_public_key
+from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
+from cutter_agent.evidence.statement import (
+    AffectedRows,
+    ApprovalUse,
+    CheckResult,
+    ExecutorClaim,
+    VerifierClaim,
+    executor_statement,
+    verifier_statement,
+)
+from forge.approvals import FileKey
+
+RUN = "ictr-20300101T000000Z-00000001"
+REQUEST_NAME = "SG1-cut-authz-request-2030-01-01.md"
+ISSUED = "2030-01-01T00:00:01Z"
+ORIGIN = "iu-cutter.example/log/1"
+
+
+class Machine:
+    """A machine's key from a number."""
+
+    def __init__(self, number: int) -> None:
+        self.private = Ed25519PrivateKey.from_private_bytes(bytes([number]) * 32)
+        self.public_raw = self.private.public_key().public_bytes_raw()
+        self.key_id = key_id(self.public_raw)
+
+    def sign(self, message: bytes) -> bytes:
+        return self.private.sign(message)
+
+
+EXECUTOR, VERIFIER, LOG, STRANGER = (Machine(number) for number in range(1, 5))
+ANNA, BINH = FileKey(b"\x11" * 32), FileKey(b"\x12" * 32)
+UNITS = tuple(canonical_bytes({"address": f"DIEU-{n}", "ordinal": n}) for n in range(1, 8))
+ROOT = tree_root([leaf_hash(unit) for unit in UNITS]).hex()
+PLAN, POLICY = b"plan rows\n", canonical_bytes({"schema": "policy", "version": 1})
+
+
+def signer(person: str, key: FileKey, until: int = 2031) -> AllowedSigner:
+    window = datetime(2029, 1, 1, tzinfo=UTC), datetime(until, 1, 1, tzinfo=UTC)
+    namespaces = (APPROVAL_NAMESPACE, REJECT_NAMESPACE)
+    return AllowedSigner(person, parse_public_key(key.line), namespaces, *window)
+
+
+def request_body(**changed: str) -> bytes:
+    header = {
+        "schema": "cutter.approval-request/1",
+        "gate": "SG_1_cut_authz",
+        "run_id": RUN,
+        "document_id": "ICX-CONST",
+        "issued_utc": ISSUED,
+        "plan_sha256": sha256_hex(PLAN),
+        "manifest_root": ROOT,
+        "tree_size": "7",
+        "policy_sha256": sha256_hex(POLICY),
+    } | changed
+    lines = "".join(f"{name}: {value}\n" for name, value in header.items())
+    return f"{lines}\n---\n# Review sheet\n".encode()
+
+
+def signed(body: bytes, *, refused: bool = False, **keys: FileKey) -> SignedRequest:
+    namespace = REJECT_NAMESPACE if refused else APPROVAL_NAMESPACE
+    signatures = tuple(
+        SignatureFile(person, key.sign(body, namespace=namespace).armor)
+        for person, key in keys.items()
+    )
+    return SignedRequest(REQUEST_NAME, body, signatures, refused)
+
+
+REQUEST = signed(request_body(), anna=ANNA, binh=BINH)
+CLAIM = ExecutorClaim(
+    run_id=RUN,
+    document_id="ICX-CONST",
+    source_version_id="sv-1",
+    source_sha256="01" * 32,
+    plan_sha256=sha256_hex(PLAN),
+    manifest_root=ROOT,
+    tree_size=7,
+    change_set_id="cs-1",
+    facts_sha256="03" * 32,
+    policy_sha256=sha256_hex(POLICY),
+    database="1:2",
+    approvals=(ApprovalUse("SG_1_cut_authz", sha256_hex(REQUEST.body), ("anna", "binh")),),
+    affected_rows=(AffectedRows("iu.unit_version", 7),),
+)
+
+
+def executed(
+    claim: ExecutorClaim = CLAIM, *, simulated: bool = False, by: Machine = EXECUTOR
+) -> bytes:
+    statement = executor_statement(claim, simulated=simulated)
+    return seal(IN_TOTO_PAYLOAD_TYPE, statement, [by]).encode()
+
+
+def verified(
+    envelope: bytes, *, simulated: bool = False, by: Machine = VERIFIER, **changed: object
+) -> bytes:
+    claim = VerifierClaim(
+        RUN, "ICX-CONST", sha256_hex(envelope), ROOT, ROOT, 7, (CheckResult("all_draft", True),)
+    )
+    statement = verifier_statement(replace(claim, **changed), simulated=simulated)
+    return seal(IN_TOTO_PAYLOAD_TYPE, statement, [by]).encode()
+
+
+def log_entries(by: Machine = LOG) -> tuple[LogEntry, ...]:
+    records = [canonical_bytes({"entry": number}) for number in range(5)]
+    tree = Tree([leaf_hash(record) for record in records])
+    note = sign_checkpoint(Checkpoint(ORIGIN, 5, tree.root()), by)
+    proof = InclusionProof(3, tree.inclusion_proof(3), note).encode()
+    return (LogEntry("enactment", records[3], proof),)
+
+
+GOOD = BundleContents(
+    run_id=RUN,
+    document_id="ICX-CONST",
+    simulated=False,
+    requests=(REQUEST,),
+    executor_envelope=executed(),
+    executor_key=EXECUTOR.public_raw,
+    verifier_envelope=verified(executed()),
+    verifier_key=VERIFIER.public_raw,
+    unit_records=UNITS,
+    plan=PLAN,
+    policy=POLICY,
+    signers=(signer("anna", ANNA), signer("binh", BINH)),
+    documents={"01-source-pin-2030-01-01.md": "# Nguồn\n".encode()},
+    log_key=NoteKey(ORIGIN, LOG.public_raw),
+    log_entries=log_entries(),
+)
+DATA = write_bundle(GOOD)
+
+
+def resealed(claim: ExecutorClaim, **changed: object) -> BundleContents:
+    """The bundle of an executor who claims something else, with a verifier who agrees."""
+    envelope = executed(claim)
+    return replace(
+        GOOD, executor_envelope=envelope, verifier_envelope=verified(envelope, **changed)
+    )
+
+
+def failed(contents: BundleContents | bytes, **known: object) -> set[str]:
+    data = contents if isinstance(contents, bytes) else write_bundle(contents)
+    return {check.id for check in verify_bundle(data, **known) if not check.held}
+
+
+def test_a_good_bundle_holds_in_every_check():
+    checks = verify_bundle(DATA)
+    assert [check for check in checks if not check.held] == []
+    assert len(checks) == 11
+    assert (
+        BundleCheck(
+            "units_are_the_manifests", True, f"7 unit records have the signed root {ROOT[:16]}"
+        )
+        in checks
+    )
+
+
+def test_the_same_contents_give_the_same_bytes_and_read_back():
+    assert write_bundle(replace(GOOD)) == DATA
+    assert read_bundle(DATA) == GOOD
+
+
+def simulated_bundle() -> BundleContents:
+    claim = replace(CLAIM, approvals=(ApprovalUse("SG_1_cut_authz", "07" * 32, ("simulated",)),))
+    envelope = executed(claim, simulated=True)
+    sealed = verified(envelope, simulated=True)
+    return replace(
+        GOOD,
+        simulated=True,
+        executor_envelope=envelope,
+        verifier_envelope=sealed,
+        requests=(replace(REQUEST, signatures=()),),
+        signers=(),
+        log_key=None,
+        log_entries=(),
+    )
+
+
+def test_a_simulated_bundle_holds_and_says_what_it_is():
+    contents = simulated_bundle()
+    assert failed(contents) == set()
+    readme = bundle_files(contents)["README.md"].decode()
+    assert "SIMULATED" in readme
+    assert "Nobody signed" in readme
+    assert "SIMULATED" not in bundle_files(GOOD)["README.md"].decode()
+
+
+CHEATS: list[tuple[str, BundleContents, set[str]]] = [
+    (
+        "a dry run shown as live",
+        replace(simulated_bundle(), simulated=False),
+        {
+            "executor_signed",
+            "verifier_signed",
+            "verifier_passed",
+            "units_are_the_manifests",
+            "plan_is_the_signed_one",
+            "policy_is_the_signed_one",
+            "requests_are_this_runs",
+            "approvals_are_there",
+        },
+    ),
+    (
+        "one letter of a unit edited",
+        replace(GOOD, unit_records=(UNITS[0].replace(b"DIEU-1", b"DIEU-9"), *UNITS[1:])),
+        {"units_are_the_manifests"},
+    ),
+    ("a unit dropped", replace(GOOD, unit_records=UNITS[:-1]), {"units_are_the_manifests"}),
+    (
+        "units in another order",
+        replace(GOOD, unit_records=(UNITS[1], UNITS[0], *UNITS[2:])),
+        {"units_are_the_manifests"},
+    ),
+    ("the plan swapped", replace(GOOD, plan=b"other"), {"plan_is_the_signed_one"}),
+    ("the policy edited", replace(GOOD, policy=POLICY + b" "), {"policy_is_the_signed_one"}),
+    (
+        "one key for both machines",
+        replace(
+            GOOD,
+            verifier_key=EXECUTOR.public_raw,
+            verifier_envelope=verified(executed(), by=EXECUTOR),
+        ),
+        {"verifier_signed"},
+    ),
+    (
+        "another executor's envelope verified",
+        replace(GOOD, verifier_envelope=verified(executed(by=STRANGER))),
+        {"verifier_passed"},
+    ),
+    (
+        "a failed verification",
+        replace(
+            GOOD, verifier_envelope=verified(executed(), checks=(CheckResult("all_draft", False),))
+        ),
+        {"verifier_passed"},
+    ),
+    (
+        "a verifier who saw another root",
+        replace(
+            GOOD,
+            verifier_envelope=verified(
+                executed(), root_from_source="ab" * 32, root_from_database="ab" * 32
+            ),
+        ),
+        {"verifier_passed"},
+    ),
+    (
+        "a verifier of another run",
+        replace(
+            GOOD, verifier_envelope=verified(executed(), run_id="ictr-20300101T000000Z-00000002")
+        ),
+        {"verifier_signed"},
+    ),
+    (
+        "another run's bundle",
+        replace(GOOD, run_id="ictr-x"),
+        {"executor_signed", "verifier_signed"},
+    ),
+    ("another document's bundle", replace(GOOD, document_id="X"), {"executor_signed"}),
+    (
+        "an envelope under a stranger's key",
+        replace(GOOD, executor_key=STRANGER.public_raw),
+        {
+            "executor_signed",
+            "verifier_passed",
+            "units_are_the_manifests",
+            "plan_is_the_signed_one",
+            "policy_is_the_signed_one",
+            "requests_are_this_runs",
+            "approvals_are_there",
+        },
+    ),
+    (
+        "a signature over another request",
+        replace(GOOD, requests=(replace(REQUEST, body=request_body(scope="more")),)),
+        {"signatures_verify", "approvals_are_there"},
+    ),
+    (
+        "a signature of a key that nobody enrolled",
+        replace(GOOD, requests=(signed(request_body(), anna=FileKey(), binh=BINH),)),
+        {"signatures_verify", "approvals_are_there"},
+    ),
+    (
+        "one person's key under another's name",
+        replace(GOOD, requests=(signed(request_body(), anna=ANNA, binh=ANNA),)),
+        {"signatures_verify", "approvals_are_there"},
+    ),
+    (
+        "a key that was over when the request was issued",
+        replace(GOOD, signers=(signer("anna", ANNA, until=2030), signer("binh", BINH))),
+        {"signatures_verify", "approvals_are_there"},
+    ),
+    (
+        "one of two approvers missing",
+        replace(GOOD, requests=(replace(REQUEST, signatures=REQUEST.signatures[:1]),)),
+        {"approvals_are_there"},
+    ),
+    (
+        "a refusal shown as an approval",
+        replace(GOOD, requests=(signed(request_body(), refused=True, anna=ANNA, binh=BINH),)),
+        {"approvals_are_there"},
+    ),
+    ("no request at all", replace(GOOD, requests=()), {"approvals_are_there"}),
+    (
+        "a live run that names no approval",
+        resealed(replace(CLAIM, approvals=())),
+        {"approvals_are_there"},
+    ),
+    (
+        "an approval by nobody",
+        resealed(replace(CLAIM, approvals=(replace(CLAIM.approvals[0], persons=()),))),
+        {"approvals_are_there"},
+    ),
+    (
+        "an approval of another gate",
+        resealed(
+            replace(CLAIM, approvals=(replace(CLAIM.approvals[0], gate="SG_2_lifecycle_authz"),))
+        ),
+        {"approvals_are_there"},
+    ),
+    (
+        "a request of another run",
+        replace(
+            GOOD,
+            requests=(
+                REQUEST,
+                replace(signed(request_body(run_id="ictr-x"), anna=ANNA), name="SG2.md"),
+            ),
+        ),
+        {"requests_are_this_runs"},
+    ),
+    (
+        "a request for another root",
+        replace(
+            GOOD,
+            requests=(
+                REQUEST,
+                replace(signed(request_body(manifest_root="00"), anna=ANNA), name="SG2.md"),
+            ),
+        ),
+        {"requests_are_this_runs"},
+    ),
+    (
+        "a log head that the log did not sign",
+        replace(GOOD, log_entries=log_entries(by=STRANGER)),
+        {"log_holds_the_entries"},
+    ),
+    (
+        "a log entry edited",
+        replace(GOOD, log_entries=(replace(GOOD.log_entries[0], record=b"{}"),)),
+        {"log_holds_the_entries"},
+    ),
+    ("log entries without a key", replace(GOOD, log_key=None), {"log_holds_the_entries"}),
+]
+
+
+@pytest.mark.parametrize(
+    ("contents", "expected"), [row[1:] for row in CHEATS], ids=[row[0] for row in CHEATS]
+)
+def test_a_cheat_fails_in_the_check_that_is_for_it(contents: BundleContents, expected: set[str]):
+    assert failed(contents) == expected
+
+
+def test_a_whole_bundle_under_other_keys_agrees_with_itself_and_fails_against_known_keys():
+    known = Anchors(EXECUTOR.key_id, VERIFIER.key_id, sha256_hex(POLICY), GOOD.log_key.line)
+    assert failed(GOOD, anchors=known) == set()
+    forged = replace(
+        GOOD,
+        executor_envelope=executed(by=STRANGER),
+        executor_key=STRANGER.public_raw,
+        verifier_envelope=verified(executed(by=STRANGER)),
+    )
+    assert failed(forged) == set()
+    assert failed(forged, anchors=known) == {"keys_are_the_known_ones"}
+    for name in ("verifier_key_id", "policy_sha256", "log_key"):
+        assert failed(GOOD, anchors=Anchors(**{name: "other"})) == {"keys_are_the_known_ones"}
+    assert failed(GOOD, anchors=Anchors()) == {"keys_are_the_known_ones"}
+
+
+def test_the_allowed_signers_are_held_against_the_policy():
+    assert failed(GOOD, signers_of=lambda policy: GOOD.signers if policy == POLICY else ()) == set()
+    assert failed(GOOD, signers_of=lambda _: GOOD.signers[:1]) == {"signers_are_the_policys"}
+
+
+FileChange = Callable[[dict[str, bytes]], object]
+CHANGES: list[tuple[str, FileChange]] = [
+    ("a file added", lambda files: files.update({"note.txt": b"x"})),
+    (
+        "a document edited",
+        lambda files: files.update({"documents/01-source-pin-2030-01-01.md": b""}),
+    ),
+    ("a document lost", lambda files: files.pop("documents/01-source-pin-2030-01-01.md")),
+    ("the README edited", lambda files: files.update({"README.md": b"all is well\n"})),
+    ("the digests lost", lambda files: files.pop("MANIFEST.sha256")),
+    ("a payload edited", lambda files: files.update({"statements/executor.json": b"{}"})),
+    (
+        "signed bytes swapped",
+        lambda files: files.update({"statements/executor.pae": files["statements/verifier.pae"]}),
+    ),
+    ("a signature lost", lambda files: files.pop(f"requests/{REQUEST_NAME}.anna.sig")),
+    ("a key lost", lambda files: files.pop("keys/executor.pem")),
+    ("a key that is none", lambda files: files.update({"keys/executor.pem": b"\xff"})),
+    (
+        "an envelope that is none",
+        lambda files: files.update({"statements/executor.dsse.json": b"{}"}),
+    ),
+    (
+        "units without a last line end",
+        lambda files: files.update({"units.jsonl": files["units.jsonl"][:-1]}),
+    ),
+    ("the index lost", lambda files: files.pop("bundle.json")),
+    (
+        "another schema",
+        lambda files: files.update(
+            {"bundle.json": files["bundle.json"].replace(b"bundle/1", b"bundle/2")}
+        ),
+    ),
+    ("a log key that is none", lambda files: files.update({"keys/log.vkey": b"x\n"})),
+    (
+        "signers that are none",
+        lambda files: files.update({"trust/allowed_signers": b"* ssh-ed25519 A\n"}),
+    ),
+]
+
+
+@pytest.mark.parametrize("change", [row[1] for row in CHANGES], ids=[row[0] for row in CHANGES])
+def test_a_changed_file_is_found_even_when_the_archive_is_made_anew(change: FileChange):
+    files = unpack(DATA)
+    change(files)
+    checks = verify_bundle(pack(files))
+    assert [(check.id, check.held) for check in checks] == [("bundle_whole", False)]
+
+
+def test_no_bit_of_a_bundle_can_be_changed():
+    for place in range(0, len(DATA), 97):
+        changed = DATA[:place] + bytes([DATA[place] ^ 1]) + DATA[place + 1 :]
+        assert failed(changed) == {"bundle_whole"}
+
+
+@pytest.mark.parametrize(
+    "contents",
+    [
+        replace(GOOD, unit_records=(b"two\nlines",)),
+        replace(GOOD, documents={"../evil": b""}),
+        replace(GOOD, requests=(REQUEST, replace(REQUEST, body=b"other"))),
+    ],
+)
+def test_contents_that_have_no_bundle_are_refused(contents: BundleContents):
+    with pytest.raises(StopRefusedInput):
+        write_bundle(contents)
+
+
+def test_a_request_header_is_strict():
+    assert request_header(request_body())["run_id"] == RUN
+    for body in (
+        b"",
+        b"run_id: x\n",
+        b"run_id\n\n---\n",
+        b"a: 1\na: 2\n\n---\n",
+        b"a: 1\n" * 200 + b"\n---\n",
+    ):
+        with pytest.raises(StopEvidenceMismatch):
+            request_header(body)
+
+
+def readme_blocks(readme: str) -> list[str]:
+    return re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)
+
+
+@pytest.fixture
+def stranger(tmp_path: Path) -> Callable[[BundleContents], list[int]]:
+    """Unpacks a bundle and runs every block of its README; the exit status of each."""
+    for tool in ("bash", "ssh-keygen", "openssl", "sha256sum"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+
+    def run(contents: BundleContents) -> list[int]:
+        files = bundle_files(contents)
+        for name, body in files.items():
+            path = tmp_path / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(body)
+        return [
+            subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", block],
+                cwd=tmp_path,
+                capture_output=True,
+                check=False,
+                timeout=60,
+            ).returncode
+            for block in readme_blocks(files["README.md"].decode())
+        ]
+
+    return run
+
+
+def test_a_stranger_can_check_with_the_readme_alone(
+    stranger: Callable[[BundleContents], list[int]],
+):
+    assert stranger(GOOD) == [0] * 8
+
+
+@pytest.mark.parametrize(
+    ("contents", "block"),
+    [
+        (replace(GOOD, requests=(replace(REQUEST, body=request_body(scope="x")),)), 1),
+        (replace(GOOD, signers=(signer("anna", ANNA, until=2030), signer("binh", BINH))), 1),
+        (replace(GOOD, executor_key=STRANGER.public_raw), 3),
+        (replace(GOOD, verifier_envelope=verified(executed(by=STRANGER))), 4),
+        (replace(GOOD, unit_records=UNITS[:-1]), 5),
+        (replace(GOOD, plan=b"other"), 6),
+        (replace(GOOD, policy=b"other"), 6),
+    ],
+)
+def test_the_readmes_commands_fail_where_the_evidence_fails(
+    stranger: Callable[[BundleContents], list[int]], contents: BundleContents, block: int
+):
+    status = stranger(contents)
+    assert status[block] != 0
+    assert [place for place, code in enumerate(status) if code] == [block]

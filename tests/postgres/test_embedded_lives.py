@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from threading import Thread
 
 import psycopg
 import pytest
@@ -17,6 +18,7 @@ from cutter_agent.errors import StopDatabaseAway
 from cutter_agent.postgres.cluster import Phase, ServerState, prepared_files, server_account
 from cutter_agent.postgres.embedded import await_stopped, throwaway_server
 from cutter_agent.postgres.launch import DEAD_PARENT_STATUS, launched
+from cutter_agent.postgres.postmaster import settled
 from cutter_agent.postgres.socket_folder import socket_folder
 from cutter_agent.postgres.supervisor import RESTARTS_MAX
 from postgres.conftest import Place, answers, parent_of, wait_until
@@ -144,18 +146,19 @@ def test_a_server_that_ends_slowly_after_its_supervisors_death_is_waited_for(pla
     pid = lease.server_pid
     assert pid is not None
     os.kill(pid, signal.SIGSTOP)
+    waiting = Thread(target=settled, args=(place.files,))
     try:
         os.kill(parent_of(pid), signal.SIGKILL)
         wait_until(lambda: not place.files.supervisor_lives)
-        client = place.client()
-        wait_until(lambda: place.files.supervisor_lives)
-        time.sleep(0.4)
-        assert client.poll() is None
+        waiting.start()
+        time.sleep(0.2)
+        assert waiting.is_alive()
         assert pid in place.processes()
     finally:
         os.kill(pid, signal.SIGCONT)
-    assert client.stdout is not None
-    assert int(client.stdout.readline()) != pid
+    waiting.join(20)
+    assert place.processes() == []
+    assert answers(place.lease().server)
 
 
 def test_a_dead_supervisors_socket_folder_is_removed_with_the_lease(

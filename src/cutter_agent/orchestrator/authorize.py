@@ -255,8 +255,12 @@ def _judge_signatures(
     return tuple(sorted(persons)), tuple(persons[name] for name in sorted(persons))
 
 
-def check_signer(key: PublicKey, asked: Asked, policy: TrustPolicy, now_utc: datetime) -> Person:
+def check_signer(
+    key: PublicKey, asked: Asked, policy: TrustPolicy, now_utc: datetime, *, rejects: bool = False
+) -> Person:
     """Return the person whose key this is, if a signature by it could count for the request now.
+
+    A refusal needs no separation of duties: whoever may decide at the gate may say no.
 
     Raises:
         StopApprovalInvalid: it belongs to nobody, to somebody who may not decide here or not twice,
@@ -267,7 +271,8 @@ def check_signer(key: PublicKey, asked: Asked, policy: TrustPolicy, now_utc: dat
     request = asked.request
     person, enrolled = _enrolled(key, policy, policy.rule(request.gate), request.run_id)
     _check_dates(person, enrolled, request, now_utc)
-    _check_separation((person.name,), asked, policy)
+    if not rejects:
+        _check_separation((person.name,), asked, policy)
     _check_life(request, now_utc)
     return person
 

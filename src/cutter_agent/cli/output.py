@@ -98,6 +98,11 @@ class Output:
         if self.form is Form.NDJSON:
             _write(sys.stdout, json_text({"event": kind, **fields}, sys.stdout))
 
+    @property
+    def talk(self) -> TextIO:
+        """Where talk goes."""
+        return sys.stderr
+
     def styled(self, text: str, style: str) -> str:
         """Return the text in a colour where colours are wanted."""
         return click.style(text, fg=style) if self.coloured else text

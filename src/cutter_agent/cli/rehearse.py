@@ -1,0 +1,56 @@
+"""`cutter run`: a dry run to its end, with approvals that nobody gave and that say so."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from cutter_agent.cli.output import Output, speaks
+from cutter_agent.cli.session import Taken, answer, opened, take, waits
+from cutter_agent.orchestrator.ask import waiting_request
+from cutter_agent.orchestrator.line import PAUSES
+
+if TYPE_CHECKING:
+    from cutter_agent.bootstrap import Desk
+
+
+@click.command()
+@click.argument("code")
+@speaks(long=True)
+def run(code: str, *, out: Output) -> int:
+    """Rehearse a whole run.
+
+    A dry run from the source to the final report: every phase and gate, in a world in memory. The
+    two approvals are simulated and marked so; nothing is written to the database.
+
+    Example: cutter run ICX-CONST
+    """
+    with opened(out) as desk:
+        out.say("SIMULATED: a dry run; its approvals are files that this command writes itself.")
+        taken = take(desk, out, lambda runner: runner.cut(code), document_id=code)
+        for _ in PAUSES:
+            if not waits(taken):
+                break
+            taken = _passed(desk, out, taken)
+        return answer(desk, out, taken)
+
+
+def _passed(desk: Desk, out: Output, taken: Taken) -> Taken:
+    """Return the run after a simulated approval of its request, which lies in its folder."""
+    from cutter_agent.bootstrap.approvals import simulated_approval
+    from cutter_agent.files.durable import Folder
+
+    context = taken.result.context
+    request = waiting_request(context)
+    if request is None:
+        return taken
+    stem = "SG1" if request.gate is PAUSES[0].gate else "SG2"
+    name = f"{stem}-simulated-approval-{context.history.header.date}.md"
+    folder = Folder(desk.runs_dir).inner(context.run_id)
+    text = simulated_approval(context, desk.now_utc())
+    with folder.writing(name):
+        folder.replace(name, text.encode())
+    reference = str(folder.path / name)
+    run_id = context.run_id
+    return take(desk, out, lambda runner: runner.resume(run_id, reference), run_id=run_id)

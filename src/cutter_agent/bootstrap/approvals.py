@@ -1,0 +1,124 @@
+"""Approvals as a deployment makes them: a person's signature beside a request, a rehearsal's pretence."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from cutter_agent.errors import StopApprovalInvalid, StopRefusedInput
+from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
+from cutter_agent.orchestrator.ask import waiting_request
+from cutter_agent.orchestrator.clock import utc_text
+from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
+from cutter_agent.orchestrator.run_context import RunContext
+from cutter_agent.orchestrator.states import Mode
+
+if TYPE_CHECKING:
+    from cutter_agent.bootstrap.home import Home
+    from cutter_agent.crypto.person_keys import PassphraseProvider, PersonSigner
+
+SIMULATED_SCOPE: Final = "enacted_only"
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """The request that a run waits at, and the exact bytes that approvers sign."""
+
+    request: AuthorizationRequested
+    body: bytes
+
+    @property
+    def reference(self) -> str:
+        """How `resume` names it: approval_kb_id."""
+        return f"sha256:{self.request.request_sha256}"
+
+
+def waiting(context: RunContext) -> Waiting:
+    """The request that the run waits at.
+
+    Raises:
+        StopRefusedInput: it waits at none.
+    """
+    request = waiting_request(context)
+    for document in context.history.documents:
+        if request is not None and document.sha256 == request.request_sha256:
+            return Waiting(request, document.text.encode())
+    raise StopRefusedInput(
+        f"the run is at {context.state} and waits for no approval",
+        expected="a run that waits at a gate",
+        run_id=context.run_id,
+        remedy="cutter runs show {run}",
+    )
+
+
+def simulated_approval(context: RunContext, now_utc: datetime) -> str:
+    """The text of an approval that says yes to a dry run's request and to nothing else.
+
+    Raises:
+        StopApprovalInvalid: the run is live; nothing stands in for a person there.
+    """
+    if context.history.header.mode is not Mode.DRYRUN:
+        raise StopApprovalInvalid(
+            "a live run takes signatures only", expected="cutter approve", run_id=context.run_id
+        )
+    request = waiting(context).request
+    lines = [
+        "# A simulated approval: it is worth nothing outside of this dry run.",
+        f"gate: {request.gate.value}",
+        f"run_id: {context.run_id}",
+        f"signed_utc: {utc_text(now_utc)}",
+        "allowance: explicit",
+        f"payload_sha256: {request.request_sha256}",
+        f"scope: {SIMULATED_SCOPE}",
+    ]
+    if request.review_decision_id is not None:
+        lines.append(f"review_decision_id: {request.review_decision_id}")
+    return "\n".join(lines) + "\n"
+
+
+def person_signer(
+    home: Home, person: str, key: Path | None = None, passphrase: PassphraseProvider | None = None
+) -> PersonSigner:
+    """The signer of this person's key: the named file, else the one that `cutter keys new` made.
+
+    Raises:
+        StopRefusedInput: there is no such key, or it cannot be opened.
+    """
+    from cutter_agent.crypto.person_keys import load_person_key
+
+    path = key or home.person_key(person)
+    if not path.exists():
+        raise StopRefusedInput(
+            f"there is no key of {person} in {path}",
+            expected="an OpenSSH private key",
+            remedy=f"cutter keys new {person} (or name a file: --key FILE)",
+        )
+    return load_person_key(path, passphrase or _nobody_answers)
+
+
+def sign_request(
+    runs_dir: Path, context: RunContext, *, person: str, signer: PersonSigner, reject: bool = False
+) -> Path:
+    """The person's signature lies beside the request that the run waits at.
+
+    Raises:
+        StopRefusedInput: the run waits for nothing.
+        StopStorage: the file could not be written durably.
+    """
+    from cutter_agent.files.durable import Folder
+
+    asked = waiting(context)
+    namespace = REJECT_NAMESPACE if reject else APPROVAL_NAMESPACE
+    armor = signer.sign_request(asked.body, namespace)
+    name = f"{asked.request.document}.{person}{'.reject' if reject else ''}.sig"
+    folder = Folder(runs_dir).inner(context.run_id)
+    with folder.writing(name):
+        folder.replace(name, armor.encode("ascii"))
+    return folder.path / name
+
+
+def _nobody_answers(name: str) -> bytes | None:
+    del name
+    return None

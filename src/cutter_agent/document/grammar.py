@@ -34,8 +34,8 @@ GAPS: Final = ("rare", "usual", "any")
 """Missing numbers: they speak against a sequence, they are nothing special, there is none."""
 REGIONS: Final = ("", "all", "nothing")
 """A mark that begins a new region: its numbers start anew, or nothing in it is a unit."""
-PLACES: Final = ("anywhere", "behind")
-"""A zone may begin anywhere, or only behind the last numbered unit."""
+PLACES: Final = ("anywhere", "behind", "before")
+"""Where it may stand: anywhere, behind the last word mark, or before the first one."""
 SPINE_LEVEL_MAX: Final = 99
 """Levels of rules; bare numbers get the levels behind it, in the order in which they nest."""
 SCOPES: Final = ("enacted_only", "all")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
+from typing import Final
 
 from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import Profile
@@ -13,6 +15,9 @@ from cutter_agent.document.text import SourceText, read_source
 from cutter_agent.document.tree import build
 from cutter_agent.document.units import Coverage, MarkedText, MarkFinding, Unit
 from cutter_agent.errors import StopOverSize, StopRefusedInput
+
+FINDINGS_A_CODE_MAX: Final = 200
+"""More findings of one kind than this are counted, not listed."""
 
 
 def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
@@ -46,6 +51,7 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
     units, findings = build(text, profile, choice, begin=begin, code=code)
     findings += hazards(text, profile, marks) + _doubts(text, choice)
     findings.sort(key=lambda finding: (finding.start, finding.code, finding.sentence))
+    findings = _bounded(findings)
     digest = hashlib.sha256(source).hexdigest()
     return MarkedText(
         profile=profile.name,
@@ -67,6 +73,24 @@ def _doubts(text: SourceText, choice: Choice) -> list[MarkFinding]:
         MarkFinding(doubt.code, doubt.severity, start, doubt.sentence)
         for doubt, start in zip(doubts, offsets, strict=True)
     ]
+
+
+def _bounded(findings: list[MarkFinding]) -> list[MarkFinding]:
+    """The findings, of each code the first ones and then one that counts the rest."""
+    kept: list[MarkFinding] = []
+    counts: Counter[str] = Counter()
+    severities = {finding.code: finding.severity for finding in findings}
+    for finding in findings:
+        counts[finding.code] += 1
+        if counts[finding.code] <= FINDINGS_A_CODE_MAX:
+            kept.append(finding)
+    last = findings[-1].start if findings else 0
+    for code, count in sorted(counts.items()):
+        if count > FINDINGS_A_CODE_MAX:
+            more = count - FINDINGS_A_CODE_MAX
+            sentence = f"{more} more findings of this kind"
+            kept.append(MarkFinding(code, severities[code], last, sentence))
+    return kept
 
 
 def _coverage(units: list[Unit], length: int) -> Coverage:

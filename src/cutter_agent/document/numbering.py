@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-SUB_MAX: Final = 4096
+SUB_MAX: Final = 65_536
 """Room between two main numbers for inserted ones (12a, 12b, 12bis)."""
 NO_RANK: Final = -1
 """The rank of a number that has no place in a sequence."""
@@ -34,6 +34,11 @@ _BIS: Final = [
     "quindecies",
     "sexdecies",
 ]
+_BIS_PATTERN: Final = "|".join(sorted(_BIS, key=len, reverse=True))
+_SUFFIX_RE: Final = re.compile(rf"(?={_BIS_PATTERN})({_BIS_PATTERN})$")
+_SUFFIX_LETTERS: Final = "abcdđefghijklmnopqrstuvwxyz"
+_SUFFIX_BASE: Final = len(_SUFFIX_LETTERS) + 1
+_BIS_ROOM: Final = len(_BIS) + 1
 _SEGMENT_RE: Final = re.compile(r"[0-9]+|[^\W\d_]+")
 
 
@@ -73,7 +78,7 @@ def sort_key(number: str, rank: int) -> str:
     """The number in a form that sorts as the law counts: 9 before 12 before 12a before 13."""
     if rank != NO_RANK:
         main, sub = divmod(rank, SUB_MAX)
-        return f"{main:08d}" if sub == 0 else f"{main:08d}.{sub:04d}"
+        return f"{main:08d}" if sub == 0 else f"{main:08d}.{sub:05d}"
     parts = [
         f"{int(part):08d}" if part.isdigit() else part.casefold()
         for part in _SEGMENT_RE.findall(number)
@@ -90,23 +95,28 @@ def _arabic(number: str) -> int:
 
 
 def _suffix(letters: str) -> int:
+    """The place of an inserted number: a, b … z, and bis, ter … behind each of them."""
     word = letters.strip(" -–.").casefold()
     if not word:
         return 0
-    if word in _BIS:
-        return _BIS.index(word) + 2
+    found = _SUFFIX_RE.search(word)
+    latin = _BIS.index(found[1]) + 1 if found is not None else 0
     rank = 0
-    for letter in word:
-        place = _VIETNAMESE.find(letter) if letter == "đ" else _LATIN.find(letter)
-        rank = rank * 27 + (place + 1 if place >= 0 else 0)
-    return min(rank, SUB_MAX - 1)
+    for letter in word[: found.start()] if found is not None else word:
+        place = _SUFFIX_LETTERS.find(letter)
+        rank = rank * _SUFFIX_BASE + place + 1 if place >= 0 else rank
+    return min(rank * _BIS_ROOM + latin, SUB_MAX // 2 - 1)
 
 
 def _arabic_suffix(number: str) -> int:
-    digits = re.match(r"[0-9]+", number)
+    digits = re.search(r"[0-9]+", number)
     if digits is None:
         return NO_RANK
-    return int(digits[0]) * SUB_MAX + _suffix(number[digits.end() :])
+    if digits.start():
+        return (
+            max(0, int(digits[0]) - 1) * SUB_MAX + SUB_MAX // 2 + _suffix(number[: digits.start()])
+        )
+    return int(digits[0]) * SUB_MAX + min(_suffix(number[digits.end() :]), SUB_MAX // 2 - 1)
 
 
 def _roman(number: str) -> int:
@@ -115,7 +125,11 @@ def _roman(number: str) -> int:
 
 
 def _roman_or_arabic(number: str) -> int:
-    return _arabic_suffix(number) if number[:1].isdigit() else _roman(number)
+    if number[:1].isdigit():
+        return _arabic_suffix(number)
+    head = number.rstrip(_LATIN)
+    rank = _roman(head)
+    return rank if rank == NO_RANK else rank + _suffix(number[len(head) :])
 
 
 def _letters(alphabet: str) -> Callable[[str], int]:
@@ -132,6 +146,29 @@ def _letters(alphabet: str) -> Callable[[str], int]:
         return value * SUB_MAX
 
     return rank
+
+
+def _letters_spread(number: str) -> int:
+    """Letters, then repeated or paired ones: a to z, aa or ab after z."""
+    return _letters(_LATIN)(number)
+
+
+def _letter_suffix(number: str) -> int:
+    head = re.match(r"[a-z]+?(?=[A-Z]|$|bis|ter|quater|quin|sex|sep|oct)", number)
+    if head is None:
+        return NO_RANK
+    rank = _letters(_LATIN)(head[0])
+    return rank if rank == NO_RANK else rank + _suffix(number[head.end() :])
+
+
+def _roman_suffix(number: str) -> int:
+    head = number.rstrip("ABCDEFGHIJKLMNOPQRSTUVWXYZ")
+    rank = _roman(head)
+    return rank if rank == NO_RANK else rank + _suffix(number[len(head) :])
+
+
+def _twice(number: str) -> int:
+    return _letters(_LATIN)(number[:1])
 
 
 def _last_part(number: str) -> int:
@@ -156,6 +193,35 @@ def _ordinal_pattern(words: tuple[str, ...]) -> str:
     return rf"(?:{'|'.join(cases)}|[IVXLCDM]{{1,9}}|[0-9]{{1,4}})(?![\w])"
 
 
+_ORDINALS_EN: Final = (
+    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven",
+    "twelve",
+)  # fmt: skip
+_STEMS_DE: Final = (
+    "erst", "zweit", "dritt", "viert", "fünft", "sechst", "siebt", "acht", "neunt", "zehnt",
+    "elft", "zwölft", "dreizehnt", "vierzehnt", "fünfzehnt", "sechzehnt", "siebzehnt", "achtzehnt",
+    "neunzehnt", "zwanzigst", "einundzwanzigst", "zweiundzwanzigst", "dreiundzwanzigst",
+    "vierundzwanzigst", "fünfundzwanzigst", "sechsundzwanzigst", "siebenundzwanzigst",
+    "achtundzwanzigst", "neunundzwanzigst", "dreissigst",
+)  # fmt: skip
+
+
+def _ordinal_de(number: str) -> int:
+    """Erster, zweite, drittes; Roman numerals; digits."""
+    lower = number.casefold()
+    for ending in ("er", "es", "e"):
+        stem = lower.removesuffix(ending)
+        if stem != lower and stem in _STEMS_DE:
+            return (_STEMS_DE.index(stem) + 1) * SUB_MAX
+    return _roman_or_arabic(number)
+
+
+def _ordinal_de_pattern() -> str:
+    stems = sorted({case for stem in _STEMS_DE for case in (stem, stem.title())}, key=len)
+    words = f"(?:{'|'.join(reversed(stems))})(?:er|es|e)"
+    return f"(?:{words}|[IVXLCDM]{{1,9}}|[0-9]{{1,4}}[a-z]?)(?![\\w])"
+
+
 _ORDINALS_VI: Final = (
     "nhất", "hai", "ba", "tư", "năm", "sáu", "bảy", "tám", "chín", "mười",
     "mười một", "mười hai", "mười ba", "mười bốn", "mười lăm",
@@ -174,11 +240,24 @@ _NUMBERINGS: Final = (
     Numbering("arabic-upper", r"[0-9]{1,6}[A-Z]{0,3}(?:[0-9]{1,2})?", _arabic_suffix),
     Numbering("roman", r"[IVXLCDM]{1,9}", _roman),
     Numbering("roman-lower", r"[ivxlcdm]{1,9}", _roman),
-    Numbering("roman-or-arabic", r"(?:[IVXLCDM]{1,9}|[0-9]{1,4}[a-zA-Z]?)", _roman_or_arabic),
+    Numbering("roman-or-arabic", r"(?:[IVXLCDM]{1,9}[a-z]?|[0-9]{1,4}[a-zA-Z]?)", _roman_or_arabic),
     Numbering("ordinal-vi", _ordinal_pattern(_ORDINALS_VI), _ordinal(_ORDINALS_VI)),
     Numbering("letter", r"[a-z]{1,2}", _letters(_LATIN)),
     Numbering("letter-upper", r"[A-Z]{1,2}", _letters(_LATIN)),
     Numbering("letter-vi", r"[a-zđ]{1,2}", _letters(_VIETNAMESE)),
+    Numbering("arabic-bis", rf"[0-9]{{1,5}}[a-z]?(?:{_BIS_PATTERN})?", _arabic_suffix),
+    Numbering("letter-bis", rf"[a-z](?:{_BIS_PATTERN})?", _letter_suffix),
+    Numbering("letter-lower", r"[a-z]{1,2}", _letters_spread),
+    Numbering("letter-inserted", r"[a-z]{1,2}[A-Z]{0,2}", _letter_suffix),
+    Numbering("letter-twice", r"(?:aa|bb|cc|dd|ee|ff|gg|hh|ii|jj|kk|ll|mm|nn)", _twice),
+    Numbering("letter-upper-twice", r"(?:AA|BB|CC|DD|EE|FF|GG|HH)", _twice),
+    Numbering("roman-lower-inserted", r"[ivxlcdm]{1,9}[A-Z]{0,2}", _roman_suffix),
+    Numbering("uk-section", r"[A-Z]{0,2}[0-9]{1,4}[A-Z]{0,3}(?:[0-9]{1,2})?", _arabic_suffix),
+    Numbering("uk-subsection", r"[A-Z]{0,2}[0-9]{1,3}[A-Z]{0,3}", _arabic_suffix),
+    Numbering("us-section", r"[0-9]{1,6}[A-Za-z]{0,4}(?:-[0-9]{1,3}[a-z]?)?", _arabic_suffix),
+    Numbering("control", r"[A-Z]{2,3}-[0-9]{1,3}(?:\([0-9]{1,3}\))?", _unranked),
+    Numbering("ordinal-en", _ordinal_pattern(_ORDINALS_EN), _ordinal(_ORDINALS_EN)),
+    Numbering("ordinal-de", _ordinal_de_pattern(), _ordinal_de),
     Numbering("dotted", r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,6}", _last_part),
     Numbering("dotted-deep", r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,6}", _last_part),
     Numbering("label", r"[A-Z0-9][A-Za-z0-9]{0,11}", _label),

@@ -1,16 +1,17 @@
 """Quoted stretches: text that one document quotes from another is content, never its own units.
 
-A stretch opens where a candidate stands behind an opening mark at the start of its line, and it
-closes where as many marks have closed as have opened since. All closings are found in one pass.
+A stretch opens where a line begins with an opening mark, and it closes where as many marks have
+closed as have opened since. All closings are found in one pass.
 """
 
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Iterable, Sequence
+from typing import Final
 
-from cutter_agent.document.scan import Mark
+_BEFORE_QUOTE: Final = " \t*_#>"
 
 
 class Stretches:
@@ -39,52 +40,93 @@ class Stretches:
         return Stretches(rows)
 
 
-def quoted_stretches(
-    shadow: str, marks: Sequence[Mark], quotes: Sequence[tuple[str, str]]
-) -> list[tuple[int, int]]:
-    """Where quoted text stands, as ascending stretches that do not overlap.
+def quoted_stretches(shadow: str, quotes: Sequence[tuple[str, str]]) -> list[tuple[int, int]]:
+    """Where quoted text of more than a line stands, as ascending stretches that do not overlap.
 
     Args:
         shadow: the text as patterns see it.
-        marks: the candidates; those with a quotation mark in front open a stretch.
         quotes: pairs of opening and closing marks.
     """
-    openers = [mark for mark in marks if mark.quote]
-    if not openers:
-        return []
-    closings = {
-        opening: _closings(shadow, opening, closing)
-        for opening, closing in quotes
-        if any(mark.quote[0] == opening for mark in openers)
-    }
-    stretches: list[tuple[int, int]] = []
-    end = 0
-    for mark in openers:
-        if mark.start < end or mark.quote[0] not in closings:
+    found: list[tuple[int, int]] = []
+    for opening, closing in quotes:
+        if opening not in shadow:
             continue
-        places, ends = closings[mark.quote[0]]
-        row = bisect_left(places, mark.start)
-        if row < len(places) and places[row] < mark.label_end and ends[row] > 0:
-            end = ends[row]
-            stretches.append((mark.start, end))
+        places, ends = _closings(shadow, opening, closing)
+        found += [
+            (place, end)
+            for place, end in zip(places, ends, strict=True)
+            if end > 0
+            and _begins_line(shadow, place)
+            and shadow.find("\n", place, end) >= 0
+            and (opening != closing or _is_announced(shadow, place))
+        ]
+    stretches: list[tuple[int, int]] = []
+    last = 0
+    for start, end in sorted(found):
+        if start >= last:
+            stretches.append((start, end))
+            last = end
     return stretches
 
 
+def _is_announced(shadow: str, place: int) -> bool:
+    """True if the text above ends as before a quotation, with a colon or a dash."""
+    while place > 1 and shadow[place - 1] in " \t\n*_#>":
+        place -= 1
+    return shadow[place - 1] in ":—–-"
+
+
+def _begins_line(shadow: str, place: int) -> bool:
+    """True if only spaces and Markdown stand before the place on its line."""
+    place -= 1
+    while shadow[place] in _BEFORE_QUOTE:
+        place -= 1
+    return shadow[place] == "\n"
+
+
 def _closings(shadow: str, opening: str, closing: str) -> tuple[list[int], list[int]]:
-    """The place of every opening mark and the place behind the mark that closes it, or 0."""
+    """The place of every opening mark and the place behind the mark that closes it, or 0.
+
+    An opening mark at a line's start inside a quotation that its line does not close is either
+    repeated before each quoted paragraph, as some laws do, or the closing mark before it was lost.
+    """
     if opening == closing:
         return _straight(shadow, opening)
     places: list[int] = []
     ends: list[int] = []
-    waiting: list[int] = []
+    waiting: list[list[int]] = []
     for found in re.finditer(f"[{re.escape(opening + closing)}]", shadow):
+        place = found.start()
         if found[0] == opening:
-            waiting.append(len(places))
-            places.append(found.start())
+            if waiting and _begins_line(shadow, place) and _stays_open(shadow, place, closing):
+                if _line_above_begins(shadow, place, opening):
+                    waiting[-1].append(len(places))
+                else:
+                    waiting = [[len(places)]]
+            else:
+                waiting.append([len(places)])
+            places.append(place)
             ends.append(0)
         elif waiting:
-            ends[waiting.pop()] = found.end()
+            for row in waiting.pop():
+                ends[row] = found.end()
     return places, ends
+
+
+def _stays_open(shadow: str, place: int, closing: str) -> bool:
+    """True if the line does not close as many quotations as it opens from here on."""
+    stop = shadow.find("\n", place)
+    stop = len(shadow) if stop < 0 else stop
+    return shadow.count(shadow[place], place, stop) > shadow.count(closing, place, stop)
+
+
+def _line_above_begins(shadow: str, place: int, opening: str) -> bool:
+    """True if the last line with text above this place begins with an opening mark."""
+    stop = shadow.rfind("\n", 0, place)
+    while stop > 0 and shadow[stop - 1] in " \t\n":
+        stop -= 1
+    start = shadow.rfind("\n", 0, stop) + 1
+    return shadow[start:stop].lstrip(_BEFORE_QUOTE)[:1] == opening
 
 
 def _straight(shadow: str, mark: str) -> tuple[list[int], list[int]]:

@@ -86,7 +86,7 @@ def scan(shadow: str, profile: Profile) -> list[Mark]:
             num, rank = "", NO_RANK
         end = found.end()
         marks.append(Mark(found.start() + 1, end, index, num, rank, level, found[2], bool(hashes)))
-        if profile.inline is not None:
+        if profile.inline is not None and not (rule.keyword and shadow[end : end + 1] == "("):
             marks += _beside(shadow, profile, end)
     return marks
 

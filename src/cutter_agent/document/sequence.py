@@ -18,7 +18,7 @@ from cutter_agent.document.numbering import NO_RANK, SUB_MAX, roman_value
 from cutter_agent.document.path import Costs, best_path
 from cutter_agent.document.quotation import Stretches, quoted_stretches
 from cutter_agent.document.scan import Mark, Ranges
-from cutter_agent.document.weights import weigh
+from cutter_agent.document.weights import Weigher
 
 _WORDS: Final = {"rare": Costs(0.3, 2.5, 1.5), "usual": Costs(0.02, 0.3, 0.1)}
 _BARE: Final = {"rare": Costs(1.2, 4.0, 2.5), "usual": Costs(0.3, 1.0, 1.0)}
@@ -45,7 +45,8 @@ def choose(
         begin: the shadow position where the text begins.
     """
     choice = Choice()
-    quoted = Stretches(quoted_stretches(shadow, marks, profile.quotes))
+    weigher = Weigher(shadow)
+    quoted = Stretches(quoted_stretches(shadow, profile.quotes))
     free: list[Mark] = []
     for mark in marks:
         reason = _outside(mark, profile, closed, begin)
@@ -53,10 +54,10 @@ def choose(
             choice.refuse(mark, reason)
         else:
             free.append(mark)
-    free = _without_tail(shadow, free, profile, choice)
+    free = _without_tail(weigher, free, profile, choice)
     free = _without_contents(free, profile, choice)
-    for region in _regions(shadow, free, profile, choice):
-        _Region(shadow, profile, region, choice, quoted).run()
+    for region in _regions(weigher, free, profile, choice):
+        _Region(shadow, weigher, profile, region, choice, quoted).run()
     choice.settle(profile)
     return choice
 
@@ -69,12 +70,14 @@ def _outside(mark: Mark, profile: Profile, closed: Ranges, begin: int) -> str:
     return closed.reason_at(mark.start)
 
 
-def _without_tail(shadow: str, marks: list[Mark], profile: Profile, choice: Choice) -> list[Mark]:
+def _without_tail(
+    weigher: Weigher, marks: list[Mark], profile: Profile, choice: Choice
+) -> list[Mark]:
     """The marks up to the first zone that ends the content wherever it stands."""
     for index, mark in enumerate(marks):
         rule = profile.rules[mark.rule]
         ends = rule.role == "zone" and rule.place == "anywhere"
-        if ends and weigh(shadow, mark, rule) > 0:
+        if ends and weigher(mark, rule) > 0:
             choice.accept(mark)
             for later in marks[index + 1 :]:
                 choice.refuse(later, "behind the end of the content")
@@ -131,14 +134,14 @@ def _back(marks: list[Mark], keyword: list[int], place: int) -> int:
 
 
 def _regions(
-    shadow: str, marks: list[Mark], profile: Profile, choice: Choice
+    weigher: Weigher, marks: list[Mark], profile: Profile, choice: Choice
 ) -> Iterable[list[Mark]]:
     """The marks, split where an attached text begins whose numbers start anew."""
     region: list[Mark] = []
     for mark in marks:
         rule = profile.rules[mark.rule]
         if rule.region == "all":
-            if weigh(shadow, mark, rule) < REGION_WEIGHT_MIN:
+            if weigher(mark, rule) < REGION_WEIGHT_MIN:
                 choice.refuse(mark, "a reference to an attached text, not its beginning")
                 continue
             yield region
@@ -155,12 +158,14 @@ class _Region:
     def __init__(
         self,
         shadow: str,
+        weigher: Weigher,
         profile: Profile,
         marks: list[Mark],
         choice: Choice,
         quoted: Stretches,
     ) -> None:
         self._shadow = shadow
+        self._weigher = weigher
         self._quoted = quoted
         self._profile = profile
         self._rules = profile.rules
@@ -179,7 +184,7 @@ class _Region:
             if rule.region == "nothing" or rule.place == "behind":
                 behind.append(mark)
             elif rule.gaps == "any" or mark.rank == NO_RANK:
-                self._keep(mark, weigh(self._shadow, mark, rule) > 0)
+                self._keep(mark, self._weigher(mark, rule) > 0)
             elif rule.keyword:
                 through.setdefault(mark.rule, []).append(mark)
             else:
@@ -214,7 +219,7 @@ class _Region:
 
     def _weigh(self, mark: Mark, rule: Rule) -> float:
         """The mark's weight; a quotation around it speaks against it, for quotes may be lost."""
-        weight = weigh(self._shadow, mark, rule)
+        weight = self._weigher(mark, rule)
         if self._quoted and self._quoted.holds(mark.start):
             weight += _QUOTED
         return weight
@@ -226,7 +231,7 @@ class _Region:
         annexes: list[Mark] = []
         for mark in marks:
             rule = self._rules[mark.rule]
-            good = mark.start > last and weigh(self._shadow, mark, rule) > 0
+            good = mark.start > last and self._weigher(mark, rule) > 0
             if good and rule.role == "zone" and end > len(self._shadow):
                 self._choice.accept(mark)
             elif good and rule.role != "zone":
@@ -258,9 +263,34 @@ class _Region:
             self._refuse(inside, "a bare number with nothing above it")
             return
         first = bisect_left([mark.start for mark in inside], walls[0])
-        self._refuse(inside[:first], "a bare number with nothing above it")
+        self._before(inside[:first])
         for group in _split(inside[first:], walls):
-            _Descent(self._shadow, self._profile, self._choice).run(group)
+            _Descent(self._weigher, self._profile, self._choice).run(group)
+
+    def _before(self, marks: list[Mark]) -> None:
+        """Chooses recitals: bare numbers before the first word mark."""
+        rules = self._rules
+        early = [index for index, rule in enumerate(rules) if rule.place == "before"]
+        ranked: list[tuple[Mark, int]] = []
+        index = early[0] if early else -1
+        for mark in marks:
+            like = mark.rule == index or index in self._profile.readings[mark.rule]
+            rank = rules[index].numbering.rank_of(mark.num) if early and like else NO_RANK
+            if rank == NO_RANK:
+                self._choice.refuse(mark, "a bare number with nothing above it")
+            else:
+                ranked.append((mark, rank))
+        if not ranked:
+            return
+        weights = [self._weigher(mark, rules[index]) for mark, _ in ranked]
+        path = best_path([rank for _, rank in ranked], weights, _BARE[rules[index].gaps])
+        chosen = set(path)
+        for place, (mark, rank) in enumerate(ranked):
+            if place in chosen:
+                level = rules[index].level
+                self._choice.accept(mark._replace(rule=index, rank=rank, level=level))
+            else:
+                self._choice.refuse(mark, "its number does not follow")
 
     def _refuse(self, marks: Iterable[Mark], reason: str) -> None:
         for mark in marks:
@@ -270,8 +300,8 @@ class _Region:
 class _Descent:
     """The bare numbers between two marks of the spine, from the outermost way to the innermost."""
 
-    def __init__(self, shadow: str, profile: Profile, choice: Choice) -> None:
-        self._shadow = shadow
+    def __init__(self, weigher: Weigher, profile: Profile, choice: Choice) -> None:
+        self._weigher = weigher
         self._profile = profile
         self._choice = choice
 
@@ -283,7 +313,11 @@ class _Descent:
     def _options(self, mark: Mark) -> dict[int, int]:
         """Every way to read the mark: rule to rank."""
         result = {mark.rule: mark.rank}
+        if self._profile.rules[mark.rule].place == "before":
+            result = {}
         for index in self._profile.readings[mark.rule]:
+            if self._profile.rules[index].place == "before":
+                continue
             rank = self._profile.rules[index].numbering.rank_of(mark.num)
             if rank != NO_RANK:
                 result[index] = rank
@@ -336,7 +370,7 @@ class _Descent:
 
     def _weight(self, marks: list[Mark], i: int, rule: Rule) -> float:
         """The mark's weight, less if the next mark continues it in Roman numerals."""
-        weight = weigh(self._shadow, marks[i], rule)
+        weight = self._weigher(marks[i], rule)
         if rule.numbering.name.startswith("letter") and i + 1 < len(marks):
             value, following = roman_value(marks[i].num), roman_value(marks[i + 1].num)
             if value > 0 and following == value + 1 and len(marks[i + 1].num) > 1:

@@ -118,17 +118,20 @@ def _name(nodes: list[_Node], shadow: str, profile: Profile, code: str) -> None:
             continue
         heading = without_status(node.heading, profile.status) if node.heading else ""
         part = _slug(heading) if not rule.token else f"{rule.token}-{_canonical(mark.num)}"
-        above = _unit_above(nodes, node) if rule.chain == "parent" or not rule.token else None
+        close = rule.chain == "parent" or not rule.token
+        above = _unit_above(nodes, node, region=not close)
         node.address = f"{above.address if above else code}/{part}"
         short = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_{_canonical(mark.num) or _slug(heading)}"
         node.eid = f"{above.eid}__{short}" if above else short
 
 
-def _unit_above(nodes: list[_Node], node: _Node) -> _Node | None:
+def _unit_above(nodes: list[_Node], node: _Node, *, region: bool) -> _Node | None:
+    """The nearest unit above, or the nearest one in which numbers start anew."""
     parent = node.parent
     while parent >= 0:
-        if nodes[parent].role == "unit":
-            return nodes[parent]
+        above = nodes[parent]
+        if above.role == "unit" and (not region or (above.rule is not None and above.rule.region)):
+            return above
         parent = nodes[parent].parent
     return None
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from cutter_agent.document.grammar import Rule
@@ -16,60 +17,91 @@ _SEPARATED: Final = 0.4
 _ALONE: Final = 0.3
 _BARE_LABEL: Final = -0.2
 _LISTED: Final = -0.7
+_ELIDED: Final = 1.5
+_ELISIONS: Final = ("* * *", "* * *.", "[...]", "[…]")
+_SAMPLES: Final = 400
+_LINE_LONG: Final = 130
+_TITLE_WRAPPED_MAX: Final = 60
+_TITLE_MAX: Final = 200
 _BULLETS: Final = "-•·"
 _REFERENCE: Final = -1.4
 _CONTENTS: Final = -0.8
 _ENDS: Final = frozenset(".;:!?”\"»)]}。；：！？」』>|…*_-–—/’'’")
-_TITLE_CHARACTERS_MAX: Final = 60
 _HEADING_CHARACTERS_MAX: Final = 160
 _LIST_MARKS: Final = ",;、，；"
 _LEADERS: Final = ("....", "…", ". . .", "____")
 
 
-def weigh(shadow: str, mark: Mark, rule: Rule) -> float:
-    """The weight of a candidate; at or below zero it counts only if it fills a gap.
-
-    A label in a list (a bullet before it) is more often a summary than a beginning.
-
-    Args:
-        shadow: the text as patterns see it.
-        mark: the candidate.
-        rule: its rule.
-    """
-    weight = PLAIN + _before(shadow, mark)
-    if rule.keyword:
-        weight += _behind(shadow, mark)
-        if mark.headed:
-            weight += _HEADED
-        elif shadow[mark.start] in _BULLETS:
-            weight += _LISTED
-    return weight
+_RANGE_RE: Final = re.compile(
+    r"(?:und|bis|et|à|e|a|y|al|to|and|till|và|đến|[-–—,]) ?[0-9]{1,5}[a-z]{0,4}[.:]?(?: [^\n]{0,30})?"
+)
+"""A label of several numbers at once, as repealed articles have it."""
 
 
-def _before(shadow: str, mark: Mark) -> float:
-    """What the line before says: a paragraph's end, or a sentence that runs on."""
-    place = mark.start - 2
-    if mark.start > 0 and shadow[mark.start - 1] != "\n":
-        return 0.0
-    while place > 0 and shadow[place] in " \t":
-        place -= 1
-    if place <= 0 or shadow[place] == "\n":
-        return _PARAGRAPH
-    last = shadow[place]
-    if last in _ENDS:
-        return 0.0
-    if mark.headed:
-        return 0.0
-    line = shadow[shadow.rfind("\n", 0, place + 1) + 1 : place + 1]
-    if _is_title(line):
-        return 0.0
-    return _WRAPPED
+class Weigher:
+    """Weighs the candidates of one text."""
+
+    def __init__(self, shadow: str) -> None:
+        """Looks at some lines to learn whether the text is wrapped at a width."""
+        self._shadow = shadow
+        self._title_characters_max = _TITLE_WRAPPED_MAX if _is_wrapped(shadow) else _TITLE_MAX
+
+    def __call__(self, mark: Mark, rule: Rule) -> float:
+        """The weight of a candidate; at or below zero it counts only if it fills a gap.
+
+        A label in a list (a bullet before it) is more often a summary than a beginning.
+        """
+        shadow = self._shadow
+        weight = PLAIN + self._before(mark, rule)
+        if rule.keyword:
+            weight += _behind(shadow, mark)
+            if mark.headed:
+                weight += _HEADED
+            elif shadow[mark.start] in _BULLETS:
+                weight += _LISTED
+        return weight
+
+    def _before(self, mark: Mark, rule: Rule) -> float:
+        """What the line before says: a paragraph's end, or a sentence that runs on."""
+        shadow = self._shadow
+        place = mark.start - 2
+        if mark.start > 0 and shadow[mark.start - 1] != "\n":
+            return 0.0
+        while place > 0 and shadow[place] in " \t":
+            place -= 1
+        if place <= 0 or shadow[place] == "\n":
+            return _PARAGRAPH
+        if shadow.endswith(_ELISIONS, 0, place + 1):
+            return _ELIDED
+        if shadow[place] in _ENDS or mark.headed:
+            return 0.0
+        capitals = rule.keyword and shadow[mark.start : mark.start + 3].isupper()
+        line = shadow[shadow.rfind("\n", 0, place + 1) + 1 : place + 1]
+        if capitals or self._is_title(line):
+            return 0.0
+        return _WRAPPED
+
+    def _is_title(self, line: str) -> bool:
+        """True for a line that a sentence does not run on from: a heading, a label."""
+        stripped = line.strip(" \t#*_")
+        if len(stripped) >= self._title_characters_max:
+            return False
+        bare = stripped.lstrip("0123456789. ")
+        return bare[:1].isupper() or not bare
 
 
-def _is_title(line: str) -> bool:
-    """True for a line that a sentence does not run on from: a heading in capitals, a label."""
-    stripped = line.strip(" \t#*_")
-    return len(stripped) < _TITLE_CHARACTERS_MAX and (stripped.isupper() or stripped[:1].isupper())
+def _is_wrapped(shadow: str) -> bool:
+    """True if hardly any of some lines, taken evenly from the text, is long."""
+    step = max(1, len(shadow) // _SAMPLES)
+    long = lines = 0
+    for place in range(0, len(shadow), step):
+        start = shadow.find("\n", place) + 1
+        end = shadow.find("\n", start)
+        if start <= 0 or end < 0:
+            break
+        lines += 1
+        long += end - start >= _LINE_LONG
+    return long * 8 < lines
 
 
 def _behind(shadow: str, mark: Mark) -> float:
@@ -83,6 +115,10 @@ def _behind(shadow: str, mark: Mark) -> float:
     if not tail:
         return _ALONE
     first = tail[0]
+    if first == "(" and rest[0] == "(" and label_last.isalnum():
+        return _REFERENCE
+    if _RANGE_RE.fullmatch(tail):
+        return 0.0
     if any(leader in rest for leader in _LEADERS):
         return _CONTENTS
     if first in _LIST_MARKS:

@@ -12,6 +12,7 @@ from cutter_agent.evidence.merkle import (
     Tree,
     leaf_difference,
     leaf_hash,
+    leaf_hashes,
     node_hash,
     tree_root,
     verify_consistency,
@@ -97,6 +98,7 @@ def spoiled_proofs(proof: Sequence[bytes]) -> list[list[bytes]]:
 
 def test_prefixes_are_those_of_the_rfc():
     assert leaf_hash(b"") == sha256(b"\x00")
+    assert leaf_hashes(iter(RECORDS)) == LEAVES
     assert node_hash(EMPTY_ROOT, LEAVES[0]) == sha256(b"\x01" + EMPTY_ROOT + LEAVES[0])
 
 

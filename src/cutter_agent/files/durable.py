@@ -119,15 +119,27 @@ class Folder:
                 os.close(handle)
             self._effect("fsync folder", name, lambda: os.fsync(folder))
 
-    def overwrite(self, name: str, data: bytes) -> None:
-        """The file begins with these bytes, not durably: a hint that may be lost or torn."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
+    def hint(self, name: str, data: bytes) -> None:
+        """The file holds these bytes for whoever reads it now; a power failure may lose or empty it.
+
+        The caller is `writing` what the hint is about.
+
+        Raises:
+            StopStorage: it could not be written.
+        """
+        part = f".{check_name(name)}.part"
         with self._said(name), self._held(make=True) as folder:
-            handle = os.open(check_name(name), flags, FILE_MODE, dir_fd=folder)
             try:
-                os.pwrite(handle, data, 0)
-            finally:
-                os.close(handle)
+                handle = _new_part(folder, part)
+                try:
+                    _write_all(handle, data)
+                finally:
+                    os.close(handle)
+                _rename(folder, part, name)
+            except BaseException:
+                with contextlib.suppress(OSError):
+                    os.unlink(part, dir_fd=folder)
+                raise
 
     def names(self) -> list[str]:
         """The names in the folder, sorted; none if it does not exist.
@@ -171,22 +183,24 @@ class Folder:
             return self.lock(f"{check_name(name)}.write", wait_s=wait_s)
         return self._within.lock(f"{self.path.name}.write", wait_s=wait_s)
 
-    def clean(self) -> None:
+    def clean(
+        self, writing: Callable[[str], contextlib.AbstractContextManager[None]] | None = None
+    ) -> None:
         """Parts that a dead writer left are gone; a part whose writer lives stays.
 
-        A writer holds the lock of its file, so a part whose lock is free has no writer.
+        A writer holds the lock of its file, so a part whose lock is free has no writer. `writing`
+        gives that lock where it is not the folder's own.
         """
         for part in self.names():
             name = part[1 : -len(".part")]
             if part != f".{name}.part" or not _NAME.fullmatch(name):
                 continue
-            with contextlib.suppress(StopLockBusy), self.writing(name, wait_s=0.0):
+            lock = self.writing(name, wait_s=0.0) if writing is None else writing(name)
+            with contextlib.suppress(StopLockBusy), lock:
                 self._remove(part)
 
     def _write_part(self, folder: int, part: str, data: bytes) -> None:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(part, dir_fd=folder)
-        handle = os.open(part, _NEW, FILE_MODE, dir_fd=folder)
+        handle = _new_part(folder, part)
         try:
             self._effect("write", part, lambda: _write_all(handle, data))
             self._effect("fsync", part, lambda: os.fsync(handle))
@@ -270,6 +284,13 @@ def translated(error: Stop, kind: type[Stop], *, run_id: str | None) -> Stop:
 def _entries(folder: int) -> list[os.DirEntry[str]]:
     with os.scandir(folder) as entries:
         return list(entries)
+
+
+def _new_part(folder: int, part: str) -> int:
+    """Open a new file under the part's name; what a dead writer left there is removed."""
+    with contextlib.suppress(FileNotFoundError):
+        os.unlink(part, dir_fd=folder)
+    return os.open(part, _NEW, FILE_MODE, dir_fd=folder)
 
 
 def _rename(folder: int, part: str, name: str) -> None:

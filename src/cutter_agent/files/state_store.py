@@ -91,6 +91,7 @@ class StateStore:
         self._folder = Folder(Path(runs_dir).resolve(), on_effect=on_effect)
         self._heads = self._folder.inner(HEADS)
         self._folder.clean()
+        self._heads.clean(lambda run_id: self._folder.writing(f"{run_id}.json", wait_s=0.0))
 
     @property
     def runs_dir(self) -> Path:
@@ -152,6 +153,8 @@ class StateStore:
             raise translated(stop, StopStorage, run_id=run_id) from stop
 
     def _read(self, run_id: str) -> _Sidecar:
+        # The hint first: a writer at work may make the sidecar newer than it, never older.
+        revision, sha256 = self._head(run_id)
         data = self._bytes(run_id)
         if data is None:
             raise StopRunUnknown(f"{run_id} has no sidecar here", run_id=run_id)
@@ -159,7 +162,6 @@ class StateStore:
             sidecar = parse_sidecar(data, run_id)
         except (StopRefusedInput, StopEvidenceMismatch) as stop:
             raise translated(stop, StopEvidenceMismatch, run_id=run_id) from stop
-        revision, sha256 = self._head(run_id)
         if (sidecar.revision, sidecar.sha256) != (revision, sha256) and (
             sidecar.revision <= revision
         ):
@@ -193,7 +195,7 @@ class StateStore:
         try:
             self._folder.replace(f"{run_id}.json", data)
             # After the sidecar is durable: a hint that is newer than its sidecar cannot come to be.
-            self._heads.overwrite(run_id, b"%012d %s\n" % (after + 1, sha256.encode()))
+            self._heads.hint(run_id, b"%012d %s\n" % (after + 1, sha256.encode()))
         except StopStorage as stop:
             raise translated(stop, StopStorage, run_id=run_id) from stop
 

@@ -352,3 +352,27 @@ def test_nonces_are_fresh_and_times_are_utc(store: StateStore) -> None:
     offset = store.now_utc().utcoffset()
     assert offset is not None
     assert offset.total_seconds() == 0
+
+
+def test_a_sidecar_newer_than_its_hint_counts(store: StateStore) -> None:
+    store.create(history_of(1))
+    hint = (store.runs_dir / ".heads" / RUN_ID).read_bytes()
+    store.save(history_of(2), None)
+    (store.runs_dir / ".heads" / RUN_ID).write_bytes(hint)
+    assert store.load(RUN_ID) == history_of(2)
+
+
+def test_what_dead_writers_left_is_gone_at_the_start(store: StateStore) -> None:
+    store.create(history_of(1))
+    parts = [
+        store.runs_dir / f".{RUN_ID}.json.part",
+        store.runs_dir / ".runs-index.md.part",
+        store.runs_dir / ".heads" / f".{RUN_ID}.part",
+    ]
+    for part in parts:
+        part.write_text("torn")
+    with store._folder.writing(f"{RUN_ID}.json"):
+        StateStore(store.runs_dir)
+        assert [part.exists() for part in parts] == [True, False, True]
+    StateStore(store.runs_dir)
+    assert not any(part.exists() for part in parts)

@@ -67,7 +67,7 @@ def test_two_clients_share_one_server_and_the_last_one_ends_it(place: Place):
 def test_six_clients_that_start_at_once_get_one_server(new_place: Place, folder: Path):
     python = folder / "python"
     started = folder / "started"
-    python.write_text(f'#!/bin/sh\necho >> {started}\nexec {sys.executable} "$@"\n', "utf-8")
+    python.write_text(f'#!/bin/sh\necho >> {started}\nexec "{sys.executable}" "$@"\n', "utf-8")
     python.chmod(0o755)
     clients = [new_place.client(f"{python}") for _ in range(6)]
     seen = {int(client.stdout.readline()) for client in clients if client.stdout is not None}

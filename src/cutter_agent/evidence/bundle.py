@@ -60,6 +60,15 @@ class LogEntry:
     proof: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class LogGrowth:
+    """An older signed head of the log, as a request names it, and the proof that it only grew."""
+
+    name: str
+    older: bytes
+    proof: bytes
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleContents:
     """What a bundle is made of.
@@ -89,6 +98,7 @@ class BundleContents:
     documents: Mapping[str, bytes]
     log_key: NoteKey | None = None
     log_entries: tuple[LogEntry, ...] = ()
+    log_growth: tuple[LogGrowth, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +118,7 @@ class _Index:
     simulated: bool
     requests: tuple[_RequestIndex, ...]
     log_entries: tuple[str, ...]
+    log_growth: tuple[str, ...]
 
 
 def write_bundle(contents: BundleContents) -> bytes:
@@ -143,6 +154,9 @@ def bundle_files(contents: BundleContents) -> dict[str, bytes]:
     for entry in contents.log_entries:
         _add(files, f"{LOG}{entry.name}.record", entry.record)
         _add(files, f"{LOG}{entry.name}.tlog-proof", entry.proof)
+    for growth in contents.log_growth:
+        _add(files, f"{LOG}{growth.name}.checkpoint", growth.older)
+        _add(files, f"{LOG}{growth.name}.growth", growth.proof)
     files[README] = bundle_readme(files, simulated=contents.simulated).encode()
     files[DIGESTS] = _digests(files)
     return files
@@ -197,6 +211,7 @@ def _contents(files: Mapping[str, bytes]) -> BundleContents:
         documents=documents,
         log_key=parse_note_key(_ascii(files, LOG_KEY)[:-1]) if LOG_KEY in files else None,
         log_entries=tuple(_log_entry(files, name) for name in index.log_entries),
+        log_growth=tuple(_log_growth(files, name) for name in index.log_growth),
     )
 
 
@@ -212,6 +227,7 @@ def _index(contents: BundleContents) -> _Index:
         simulated=contents.simulated,
         requests=requests,
         log_entries=tuple(entry.name for entry in contents.log_entries),
+        log_growth=tuple(growth.name for growth in contents.log_growth),
     )
 
 
@@ -228,6 +244,11 @@ def _request(files: Mapping[str, bytes], index: _RequestIndex) -> SignedRequest:
 def _log_entry(files: Mapping[str, bytes], name: str) -> LogEntry:
     record = _take(files, f"{LOG}{name}.record")
     return LogEntry(name, record, _take(files, f"{LOG}{name}.tlog-proof"))
+
+
+def _log_growth(files: Mapping[str, bytes], name: str) -> LogGrowth:
+    older = _take(files, f"{LOG}{name}.checkpoint")
+    return LogGrowth(name, older, _take(files, f"{LOG}{name}.growth"))
 
 
 def _add_party(files: dict[str, bytes], party: str, envelope: bytes, key: bytes) -> None:

@@ -12,7 +12,7 @@ from cutter_agent.errors import Stop, StopEvidenceMismatch
 from cutter_agent.evidence.allowed_signers import AllowedSigner
 from cutter_agent.evidence.bundle import BundleContents, SignedRequest, read_bundle
 from cutter_agent.evidence.canonical import sha256_hex
-from cutter_agent.evidence.checkpoint import verify_record
+from cutter_agent.evidence.checkpoint import verify_checkpoint, verify_newer, verify_record
 from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, verify_envelope
 from cutter_agent.evidence.ed25519 import key_id
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
@@ -219,6 +219,17 @@ def _log_holds_the_entries(contents: BundleContents) -> str:
     return f"{len(contents.log_entries)} entries stand under signed heads of the log"
 
 
+def _log_only_grew(contents: BundleContents) -> str:
+    if not contents.log_growth:
+        return "the bundle has no older heads of a log"
+    if contents.log_key is None:
+        raise StopEvidenceMismatch("heads of a log without the log's key")
+    for growth in contents.log_growth:
+        older = verify_checkpoint(growth.older, contents.log_key)
+        verify_newer(older, growth.proof, contents.log_key)
+    return f"{len(contents.log_growth)} older heads of the log were only added to"
+
+
 _CHECKS: Final[tuple[tuple[str, Callable[[BundleContents], str]], ...]] = (
     ("executor_signed", _executor_signed),
     ("verifier_signed", _verifier_signed),
@@ -230,6 +241,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[BundleContents], str]], ...]] = (
     ("signatures_verify", _signatures_verify),
     ("approvals_are_there", _approvals_are_there),
     ("log_holds_the_entries", _log_holds_the_entries),
+    ("log_only_grew", _log_only_grew),
 )
 
 

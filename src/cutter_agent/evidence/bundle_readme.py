@@ -151,11 +151,12 @@ def _openssl_line(party: str) -> str:
 
 def _log(files: Mapping[str, bytes]) -> str:
     """Section 6, where the run left entries in the database's log."""
-    if not any(name.endswith(".tlog-proof") for name in files):
+    if not any(name.startswith("log/") for name in files):
         return ""
     return (
         "\n## 6. The log holds the entries of this run\n\n"
         "Each `log/*.record` is an entry, and the `.tlog-proof` beside it leads to a signed head of "
-        "the log. Formats: c2sp.org/tlog-proof, c2sp.org/tlog-checkpoint. The key is in "
-        "`keys/log.vkey`.\n"
+        "the log. Each `log/*.checkpoint` is an older signed head, and the `.growth` beside it shows "
+        "that the log was only added to since. Formats: c2sp.org/tlog-proof, tlog-checkpoint and "
+        "tlog-witness (add-checkpoint). The key is in `keys/log.vkey`.\n"
     )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn, TypeAlias
+from typing import cast, Final, NoReturn, TypeAlias
 
 from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
 
@@ -96,10 +96,15 @@ def sha256_hex(data: bytes) -> str:
 
 def _plain(value: object, depth_left: int) -> object:
     """Copy a value into exact built-in types, or refuse it; only these reach the encoder."""
-    if value is None or isinstance(value, bool):
+    kind = type(value)  # the exact built-in types first: nearly every value is one of them
+    if value is None or kind is bool:
         return value
     if isinstance(value, str):
         return _plain_text(value)
+    if depth_left > 0 and (kind is list or kind is tuple):
+        return _plain_array(cast("Sequence[object]", value), depth_left - 1)
+    if depth_left > 0 and kind is dict:
+        return _plain_object(cast("Mapping[object, object]", value), depth_left - 1)
     if isinstance(value, int):
         number = int.__index__(value)
         if not -INTEGER_LIMIT < number < INTEGER_LIMIT:

@@ -1,7 +1,7 @@
 """A log's head, signed, and proofs that hang on it: C2SP checkpoints and tlog-proofs.
 
-Sources: c2sp.org/signed-note, c2sp.org/tlog-checkpoint, c2sp.org/tlog-proof. Ours is a narrower
-reader: no extension lines, one way to write each number and each base64, Ed25519 signatures.
+Sources: c2sp.org/signed-note, c2sp.org/tlog-checkpoint, c2sp.org/tlog-proof, and for growth the body
+of add-checkpoint in c2sp.org/tlog-witness. Ours is a narrower reader: no extension lines, one way to write each number and each base64, Ed25519 signatures.
 """
 
 from __future__ import annotations
@@ -120,6 +120,26 @@ class InclusionProof:
         return "\n".join([*lines, "", ""]).encode() + self.checkpoint
 
 
+@dataclass(frozen=True, slots=True)
+class GrowthProof:
+    """That a log grew from an older size to a signed head.
+
+    Attributes:
+        old_size: how many leaves the older head had.
+        hashes: the consistency proof; empty from size 0 and between equal sizes.
+        checkpoint: the newer signed note, verbatim.
+    """
+
+    old_size: int
+    hashes: tuple[bytes, ...]
+    checkpoint: bytes
+
+    def encode(self) -> bytes:
+        """The proof as the body that a witness of the log is sent."""
+        lines = [f"old {self.old_size}", *(_encode(each) for each in self.hashes)]
+        return "\n".join([*lines, "", ""]).encode() + self.checkpoint
+
+
 def parse_note_key(line: str) -> NoteKey:
     """The key of a line as `NoteKey.line` writes it; a wrong hash is refused."""
     name, _, rest = line.partition("+")
@@ -169,6 +189,31 @@ def verify_growth(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> b
     return verify_consistency(old.size, new.size, old.root, new.root, proof)
 
 
+def parse_growth_proof(data: bytes) -> GrowthProof:
+    """The proof of growth that exactly this text holds; it is not verified yet."""
+    head, blank, note = _text(data).partition("\n\n")
+    first, *rest = head.split("\n")
+    if not blank or not first.startswith("old "):
+        _refuse("not a proof of growth that begins with the old size")
+    return GrowthProof(_number(first.removeprefix("old ")), _hashes(rest), note.encode())
+
+
+def verify_newer(old: Checkpoint, proof: bytes, key: NoteKey) -> Checkpoint:
+    """The newer signed head, after it was shown to be the older one's log, only grown.
+
+    Raises:
+        StopRefusedInput: proof or note is not in its one form.
+        StopEvidenceMismatch: the head is not the log's, or the log was rewritten or cut.
+    """
+    parsed = parse_growth_proof(proof)
+    new = verify_checkpoint(parsed.checkpoint, key)
+    if parsed.old_size != old.size:
+        _mismatch(f"a proof of growth from size {parsed.old_size}, not from {old.size}")
+    if not verify_growth(old, new, parsed.hashes):
+        _mismatch(f"the log of size {new.size} does not extend the one of size {old.size}")
+    return new
+
+
 def parse_inclusion_proof(data: bytes) -> InclusionProof:
     """The proof that exactly this text holds; it is not verified yet."""
     head, blank, note = _text(data).partition("\n\n")
@@ -181,10 +226,7 @@ def parse_inclusion_proof(data: bytes) -> InclusionProof:
     if not lines or not lines[0].startswith("index "):
         _refuse("the proof has no index line")
     index = _number(lines.pop(0).removeprefix("index "))
-    if len(lines) > PROOF_HASHES_MAX:
-        _refuse(f"a proof of {len(lines)} hashes, limit {PROOF_HASHES_MAX}")
-    hashes = tuple(_decode(line, "proof hash") for line in lines)
-    return InclusionProof(index, hashes, note.encode(), extra)
+    return InclusionProof(index, _hashes(lines), note.encode(), extra)
 
 
 def verify_record(record: bytes, proof: bytes, key: NoteKey) -> Checkpoint:
@@ -254,6 +296,12 @@ def _text(data: bytes) -> str:
     if any(c < " " and c != "\n" for c in text):
         _refuse("the note has a control character")
     return text
+
+
+def _hashes(lines: Sequence[str]) -> tuple[bytes, ...]:
+    if len(lines) > PROOF_HASHES_MAX:
+        _refuse(f"a proof of {len(lines)} hashes, limit {PROOF_HASHES_MAX}")
+    return tuple(_decode(line, "proof hash") for line in lines)
 
 
 def _number(text: str) -> int:

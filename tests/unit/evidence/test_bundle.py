@@ -17,6 +17,7 @@ from cutter_agent.evidence.archive import pack, unpack
 from cutter_agent.evidence.bundle import (
     BundleContents,
     LogEntry,
+    LogGrowth,
     SignatureFile,
     SignedRequest,
     bundle_files,
@@ -25,7 +26,13 @@ from cutter_agent.evidence.bundle import (
 )
 from cutter_agent.evidence.bundle_check import Anchors, BundleCheck, request_header, verify_bundle
 from cutter_agent.evidence.canonical import canonical_bytes, sha256_hex
-from cutter_agent.evidence.checkpoint import Checkpoint, InclusionProof, NoteKey, sign_checkpoint
+from cutter_agent.evidence.checkpoint import (
+    Checkpoint,
+    GrowthProof,
+    InclusionProof,
+    NoteKey,
+    sign_checkpoint,
+)
 from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, seal
 from cutter_agent.evidence.ed25519 import key_id
 from cutter_agent.evidence.merkle import Tree, leaf_hash, tree_root
@@ -133,12 +140,25 @@ def verified(
     return seal(IN_TOTO_PAYLOAD_TYPE, statement, [by]).encode()
 
 
+LOG_RECORDS = [canonical_bytes({"entry": number}) for number in range(5)]
+
+
+def log_tree(first: bytes = LOG_RECORDS[0]) -> Tree:
+    return Tree([leaf_hash(record) for record in (first, *LOG_RECORDS[1:])])
+
+
+def log_note(size: int, by: Machine = LOG, tree: Tree | None = None) -> bytes:
+    return sign_checkpoint(Checkpoint(ORIGIN, size, (tree or log_tree()).root(size)), by)
+
+
 def log_entries(by: Machine = LOG) -> tuple[LogEntry, ...]:
-    records = [canonical_bytes({"entry": number}) for number in range(5)]
-    tree = Tree([leaf_hash(record) for record in records])
-    note = sign_checkpoint(Checkpoint(ORIGIN, 5, tree.root()), by)
-    proof = InclusionProof(3, tree.inclusion_proof(3), note).encode()
-    return (LogEntry("enactment", records[3], proof),)
+    proof = InclusionProof(3, log_tree().inclusion_proof(3), log_note(5, by)).encode()
+    return (LogEntry("enactment", LOG_RECORDS[3], proof),)
+
+
+def log_growth(older: bytes, tree: Tree | None = None) -> tuple[LogGrowth, ...]:
+    proof = (tree or log_tree()).consistency_proof(3)
+    return (LogGrowth("SG1", older, GrowthProof(3, proof, log_note(5, tree=tree)).encode()),)
 
 
 GOOD = BundleContents(
@@ -157,6 +177,7 @@ GOOD = BundleContents(
     documents={"01-source-pin-2030-01-01.md": "# Nguồn\n".encode()},
     log_key=NoteKey(ORIGIN, LOG.public_raw),
     log_entries=log_entries(),
+    log_growth=log_growth(log_note(3)),
 )
 DATA = write_bundle(GOOD)
 
@@ -177,7 +198,7 @@ def failed(contents: BundleContents | bytes, **known: object) -> set[str]:
 def test_a_good_bundle_holds_in_every_check():
     checks = verify_bundle(DATA)
     assert [check for check in checks if not check.held] == []
-    assert len(checks) == 11
+    assert len(checks) == 12
     assert (
         BundleCheck(
             "units_are_the_manifests", True, f"7 unit records have the signed root {ROOT[:16]}"
@@ -204,6 +225,7 @@ def simulated_bundle() -> BundleContents:
         signers=(),
         log_key=None,
         log_entries=(),
+        log_growth=(),
     )
 
 
@@ -381,7 +403,21 @@ CHEATS: list[tuple[str, BundleContents, set[str]]] = [
         replace(GOOD, log_entries=(replace(GOOD.log_entries[0], record=b"{}"),)),
         {"log_holds_the_entries"},
     ),
-    ("log entries without a key", replace(GOOD, log_key=None), {"log_holds_the_entries"}),
+    (
+        "a log without its key",
+        replace(GOOD, log_key=None),
+        {"log_holds_the_entries", "log_only_grew"},
+    ),
+    (
+        "a log rewritten since the request",
+        replace(GOOD, log_growth=log_growth(log_note(3), log_tree(first=b"edited"))),
+        {"log_only_grew"},
+    ),
+    (
+        "an older head that the log did not sign",
+        replace(GOOD, log_growth=log_growth(log_note(3, by=STRANGER))),
+        {"log_only_grew"},
+    ),
 ]
 
 

@@ -105,6 +105,7 @@ def test_depth_ends_exactly_at_its_limit():
         (b"{} {}", "not JSON"),
         (b'{"a":1,"a":1}', "has the key 'a' twice"),
         (b'{"x":{"b":1,"a":2,"b":3}}', "has the key 'b' twice"),
+        (b'{"a":1,"b":1,"b":2}', "has the key 'b' twice"),
         (b'{"a":1,"\\u0061":1}', "has the key 'a' twice"),
         (b"1.0", "not an integer"),
         (b"1e3", "not an integer"),

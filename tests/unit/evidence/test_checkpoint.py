@@ -9,13 +9,16 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from cutter_agent.errors import Stop, StopEvidenceMismatch, StopRefusedInput
 from cutter_agent.evidence.checkpoint import (
     Checkpoint,
+    GrowthProof,
     InclusionProof,
     NoteKey,
+    parse_growth_proof,
     parse_inclusion_proof,
     parse_note_key,
     sign_checkpoint,
     verify_checkpoint,
     verify_growth,
+    verify_newer,
     verify_record,
 )
 from cutter_agent.evidence.merkle import EMPTY_ROOT, Tree, leaf_hash
@@ -196,6 +199,60 @@ def test_out_of_the_empty_log_every_log_grows_without_a_proof():
     assert verify_growth(empty, HEAD, ())
     assert not verify_growth(empty, HEAD, TREE.consistency_proof(13))
     assert not verify_growth(HEAD, empty, ())
+
+
+GROWTH = GrowthProof(13, TREE.consistency_proof(13), NOTE).encode()
+OLD = Checkpoint(ORIGIN, 13, TREE.root(13))
+
+
+@pytest.mark.parametrize("old", [1, 2, 13, 32, 59, 60])
+def test_a_proof_of_growth_leads_to_the_newer_head(old: int):
+    proof = GrowthProof(old, TREE.consistency_proof(old), NOTE)
+    assert parse_growth_proof(proof.encode()) == proof
+    assert verify_newer(Checkpoint(ORIGIN, old, TREE.root(old)), proof.encode(), KEY) == HEAD
+
+
+def test_a_proof_of_growth_is_written_as_the_specification_says():
+    hashes = [base64.b64encode(each) for each in TREE.consistency_proof(13)]
+    assert b"\n".join([b"old 13", *hashes, b"", NOTE]) == GROWTH
+    assert GrowthProof(60, (), NOTE).encode() == b"old 60\n\n" + NOTE
+
+
+def test_a_log_that_was_rewritten_cut_or_swapped_is_found():
+    edited = Tree([leaf_hash(b"edited"), *(leaf_hash(record) for record in RECORDS[1:])])
+    note = sign_checkpoint(Checkpoint(ORIGIN, 60, edited.root()), SIGNER)
+    rewritten = GrowthProof(13, edited.consistency_proof(13), note).encode()
+    with pytest.raises(StopEvidenceMismatch, match="does not extend"):
+        verify_newer(OLD, rewritten, KEY)
+    shorter = sign_checkpoint(OLD, SIGNER)
+    with pytest.raises(StopEvidenceMismatch, match="does not extend"):
+        verify_newer(HEAD, GrowthProof(60, (), shorter).encode(), KEY)
+    with pytest.raises(StopEvidenceMismatch, match="not signed"):
+        verify_newer(OLD, GROWTH, NoteKey(ORIGIN, STRANGER.public_raw))
+
+
+def test_a_proof_of_growth_from_another_size_is_refused():
+    with pytest.raises(StopEvidenceMismatch, match="not from 12"):
+        verify_newer(Checkpoint(ORIGIN, 12, TREE.root(12)), GROWTH, KEY)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        b"",
+        NOTE,
+        GROWTH.replace(b"old 13", b"old 013"),
+        GROWTH.replace(b"old 13", b"old  13"),
+        GROWTH.replace(b"old 13", b"new 13"),
+        GROWTH.replace(b"old 13\n", b"old 13\nAAAA=\n"),
+        GROWTH.replace(b"old 13\n", b"old 13\n" + (b"A" * 43 + b"=\n") * 65),
+        GROWTH.replace(b"\n", b"\r\n"),
+        b"old 13",
+    ],
+)
+def test_a_proof_of_growth_in_another_form_is_refused(text: bytes):
+    with pytest.raises(StopRefusedInput):
+        verify_newer(OLD, text, KEY)
 
 
 @pytest.mark.parametrize("extra", [None, b"", b"unit ICX-CONST/DIEU-1"])

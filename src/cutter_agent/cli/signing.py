@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from cutter_agent.orchestrator.policy import TrustPolicy
     from cutter_agent.orchestrator.run_context import RunContext
 
-PASSPHRASE_VARIABLE: Final = "CUTTER_KEY_PASSPHRASE_FILE"
+UNLOCK_VARIABLE: Final = "CUTTER_KEY_PASSPHRASE_FILE"
 AGENT_VARIABLE: Final = "SSH_AUTH_SOCK"
 
 
@@ -108,7 +108,7 @@ def signer_for(
 
 def passphrase_asked(out: Output) -> bytes | None:
     """Return the passphrase from the file that the environment names, or as a person types it."""
-    named = os.environ.get(PASSPHRASE_VARIABLE)
+    named = os.environ.get(UNLOCK_VARIABLE)
     if named:
         from cutter_agent.crypto.private_file import read_private_file
 

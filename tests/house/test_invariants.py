@@ -70,7 +70,7 @@ ALL = [(step.gate, i.name) for step in PHASES for i in step.yields.invariants]
 @pytest.fixture(scope="module")
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Mapping[type, Evidence]:
     folder: Path = tmp_path_factory.mktemp("invariants")
-    return RunContext(dry_run_to_closeout(folder)).evidence()
+    return RunContext(dry_run_to_closeout(folder)).evidence
 
 
 def test_the_table_is_whole() -> None:

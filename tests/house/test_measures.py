@@ -18,6 +18,7 @@ def marked(text: str) -> str:
 
 BREACHES: list[tuple[measures.Rule, str, str]] = [
     (measures.module_length, PURE_FILE, "x = 1\n" * 401),
+    (measures.module_length, "tests/unit/test_text.py", "x = 1\n" * 601),
     (measures.function_length, PURE_FILE, LONG_FUNCTION),
     (measures.function_length, PURE_FILE, "async " + LONG_FUNCTION),
     (measures.documented, PURE_FILE, "x = 1\n"),
@@ -80,6 +81,7 @@ def test_every_rule_has_its_breach() -> None:
 
 def test_limits_are_reached_but_not_crossed() -> None:
     assert measures.module_length(PURE_FILE, "x = 1\n" * 400) == []
+    assert measures.module_length("tests/unit/test_text.py", "x = 1\n" * 600) == []
     assert measures.function_length(PURE_FILE, "def cut():\n" + "    step()\n" * 69) == []
 
 

@@ -7,7 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from cutter_agent.errors import StopApprovalInvalid, StopRefusedInput
+from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRefusedInput
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
 from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.clock import utc_text
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from cutter_agent.crypto.person_keys import PassphraseProvider, PersonSigner
 
 SIMULATED_SCOPE: Final = "enacted_only"
+SIGNATURE_MODE: Final = 0o644
+"""A signature is for everybody to check; whether they reach it, the folders above it decide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,22 +103,47 @@ def person_signer(
 def sign_request(
     runs_dir: Path, context: RunContext, *, person: str, signer: PersonSigner, reject: bool = False
 ) -> Path:
-    """The person's signature lies beside the request that the run waits at.
+    """The person's signature lies beside the request that the run waits at; none is ever replaced.
+
+    Signed are the bytes of the history; that the folder shows the same ones is checked first.
 
     Raises:
-        StopRefusedInput: the run waits for nothing.
+        StopRefusedInput: the run waits for nothing, or another signature of this person lies there.
+        StopEvidenceMismatch: the file in the folder is not the request.
         StopStorage: the file could not be written durably.
     """
-    from cutter_agent.files.durable import Folder
+    from cutter_agent.crypto.private_file import new_private_file
+    from cutter_agent.files.kb_reporter import FolderReporter
 
     asked = waiting(context)
+    run_id, name = context.run_id, asked.request.document
+    reporter = FolderReporter(runs_dir)
+    path = Path(reporter.location(run_id)) / name
+    if not path.exists():
+        reporter.put(run_id, name, asked.body.decode())
+    if not reporter.holds(run_id, name, asked.request.request_sha256):
+        raise StopEvidenceMismatch(
+            f"{name} in the run's folder is not the request that the history holds",
+            expected=asked.reference,
+            run_id=run_id,
+            remedy=f"rm {path}; cutter approve {{run}}",
+        )
     namespace = REJECT_NAMESPACE if reject else APPROVAL_NAMESPACE
-    armor = signer.sign_request(asked.body, namespace)
-    name = f"{asked.request.document}.{person}{'.reject' if reject else ''}.sig"
-    folder = Folder(runs_dir).inner(context.run_id)
-    with folder.writing(name):
-        folder.replace(name, armor.encode("ascii"))
-    return folder.path / name
+    armor = signer.sign_request(asked.body, namespace).encode("ascii")
+    target = path.with_name(f"{name}.{person}{'.reject' if reject else ''}.sig")
+    try:
+        with new_private_file(target) as file:
+            file.write(armor)
+        target.chmod(SIGNATURE_MODE)
+    except FileExistsError as error:
+        if target.read_bytes() != armor:
+            raise StopRefusedInput(
+                f"another signature of {person} lies there already",
+                expected="one signature a person",
+                run_id=run_id,
+                remedy=f"ls -l {target}",
+            ) from error
+    return target
 
 
 def _nobody_answers(name: str) -> bytes | None:

@@ -57,6 +57,7 @@ class Done:
     """One thing that is there now, and whether it was made just now."""
 
     what: str
+    where: str
     new: bool
 
 
@@ -105,7 +106,7 @@ def found_alone(
     before = read_settings(home) if home.exists else None
     settings = _settings(before, environ, wanted)
     write_settings(home, settings)
-    done = [Done(f"settings     {home.settings}", settings != before)]
+    done = [Done("settings", str(home.settings), settings != before)]
     _make_folders(home)
     on_progress("opening the database")
     access = open_access(home, settings.database, environ, on_progress=on_progress, create=True)
@@ -191,9 +192,9 @@ def _database(access: Access, wanted: Founding, on_progress: Tell) -> Iterator[D
 
     if access.embedded:
         new = ensure_database(access.admin(MAINTENANCE_DATABASE), access.database)
-        yield Done(f"database     {access.database} on a server of our own", new)
+        yield Done("database", f"{access.database} on a server of our own", new)
     else:
-        yield Done(f"database     {access.database} on the server that the URL names", new=False)
+        yield Done("database", f"{access.database} on the server of the URL", new=False)
     fresh = _passwords(access, wanted)
     on_progress("bringing the schema up to date")
     passwords = {
@@ -201,8 +202,8 @@ def _database(access: Access, wanted: Founding, on_progress: Tell) -> Iterator[D
         for role in LOGIN_ROLES
     }
     applied = migrate(access.admin(), passwords=passwords)
-    yield Done("schema       iu, cutter_governance, cutter_migration", bool(applied))
-    yield Done(f"roles        {', '.join(LOGIN_ROLES)}; passwords in {access.home.secrets}", fresh)
+    yield Done("schema", "iu, cutter_governance, cutter_migration", bool(applied))
+    yield Done("roles", f"{len(LOGIN_ROLES)}, their passwords in {access.home.secrets}", fresh)
 
 
 def _passwords(access: Access, wanted: Founding) -> bool:
@@ -234,7 +235,7 @@ def _machine_keys(home: Home) -> Iterator[Done]:
     for path in (home.executor_key, home.verifier_key):
         new = not path.exists()
         ensure_machine_key(path)
-        yield Done(f"machine key  {path}", new)
+        yield Done("machine key", str(path), new)
 
 
 def _backup_keys(home: Home) -> Iterator[Done]:
@@ -243,14 +244,12 @@ def _backup_keys(home: Home) -> Iterator[Done]:
     from cutter_agent.crypto.private_file import new_private_file
 
     if home.backup_recipients.exists():
-        yield Done(f"backup key   {home.backup_recipients}", new=False)
+        yield Done("backup key", str(home.backup_recipients), new=False)
         return
     recipient = ensure_backup_identity(home.backup_identity)
     with new_private_file(home.backup_recipients) as file:
         file.write(f"{recipient}\n".encode())
-    yield Done(
-        f"backup key   {home.backup_identity} (keep it offline once you have a copy)", new=True
-    )
+    yield Done("backup key", f"{home.backup_identity} (better kept offline)", new=True)
 
 
 def _policy_file(access: Access) -> Iterator[Done]:
@@ -265,4 +264,4 @@ def _policy_file(access: Access) -> Iterator[Done]:
         folder = Folder(access.home.trust)
         with folder.writing(POLICY):
             folder.replace(POLICY, newest.body)
-        yield Done(f"trust policy {access.home.policy}, put back from the database", new=True)
+        yield Done("trust policy", f"{access.home.policy}, put back", new=True)

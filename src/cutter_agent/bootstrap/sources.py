@@ -61,8 +61,12 @@ def media_type_of(name: str) -> str:
     return "text/markdown" if PurePath(name).suffix.lower() in _MARKDOWN else "text/plain"
 
 
-def check_source(offer: Offer, *, candidate_cap: int) -> MarkedText:
+def check_source(offer: Offer, *, candidate_cap: int | None = None) -> MarkedText:
     """The marks of the source, if a cut could begin with it; nothing is written.
+
+    Args:
+        offer: the source.
+        candidate_cap: how many units it may have; None leaves that to the deployment.
 
     Raises:
         StopRefusedInput: the code cannot be one, or the profile is not sound.
@@ -80,10 +84,12 @@ def check_source(offer: Offer, *, candidate_cap: int) -> MarkedText:
         )
     marked = mark_text(offer.body, parse_profile(offer.profile_toml), code=offer.code)
     count = len(marked.candidates)
-    if not 1 <= count <= candidate_cap:
+    if count < 1 or (candidate_cap is not None and count > candidate_cap):
         raise StopOverSize(
             f"{count} units",
-            expected=f"1 to {candidate_cap}, the cap of this deployment's settings",
+            expected="at least 1 unit"
+            if count < 1
+            else f"at most {candidate_cap}, by the settings",
             document_id=offer.code,
             remedy="cutter mark FILE --tree",
         )

@@ -38,7 +38,7 @@ class BundleCheck:
 
 
 @dataclass(frozen=True, slots=True)
-class Anchors:
+class KnownKeys:
     """What the reader knows from elsewhere; None where the reader knows nothing.
 
     Without them a bundle can only agree with itself: whoever makes keys can make a whole bundle.
@@ -55,13 +55,13 @@ SignersOf = Callable[[bytes], tuple[AllowedSigner, ...]]
 
 
 def verify_bundle(
-    data: bytes, *, anchors: Anchors | None = None, signers_of: SignersOf | None = None
+    data: bytes, *, known: KnownKeys | None = None, signers_of: SignersOf | None = None
 ) -> tuple[BundleCheck, ...]:
     """Every check of the bundle with its result; never an exception for what stands in the bundle.
 
     Args:
         data: the archive.
-        anchors: keys and policy that the reader trusts; given, they must be the bundle's.
+        known: keys and policy that the reader trusts; given, they must be the bundle's.
         signers_of: makes allowed signers of a policy; given, the bundle's must be the policy's.
     """
     try:
@@ -74,8 +74,8 @@ def verify_bundle(
     if signers_of is not None:
         agree = partial(_signers_agree, contents, signers_of)
         checks.append(_result("signers_are_the_policys", agree))
-    if anchors is not None:
-        checks.append(_result("keys_are_the_known_ones", partial(_known, contents, anchors)))
+    if known is not None:
+        checks.append(_result("keys_are_the_known_ones", partial(_known, contents, known)))
     return tuple(checks)
 
 
@@ -277,19 +277,19 @@ def _signers_agree(contents: BundleContents, signers_of: SignersOf) -> str:
     return "the allowed signers are those of the trust policy"
 
 
-def _known(contents: BundleContents, anchors: Anchors) -> str:
+def _known(contents: BundleContents, known: KnownKeys) -> str:
     found: Mapping[str, tuple[str | None, str]] = {
-        "executor's key": (anchors.executor_key_id, key_id(contents.executor_key)),
-        "verifier's key": (anchors.verifier_key_id, key_id(contents.verifier_key)),
-        "trust policy": (anchors.policy_sha256, sha256_hex(contents.policy)),
-        "log's key": (anchors.log_key, contents.log_key.line if contents.log_key else "none"),
+        "executor's key": (known.executor_key_id, key_id(contents.executor_key)),
+        "verifier's key": (known.verifier_key_id, key_id(contents.verifier_key)),
+        "trust policy": (known.policy_sha256, sha256_hex(contents.policy)),
+        "log's key": (known.log_key, contents.log_key.line if contents.log_key else "none"),
     }
-    known = {name: pair for name, pair in found.items() if pair[0] is not None}
-    if not known:
+    compared = {name: pair for name, pair in found.items() if pair[0] is not None}
+    if not compared:
         raise StopEvidenceMismatch("no key is known from elsewhere, so nothing can be compared")
-    for name, (expected, actual) in known.items():
+    for name, (expected, actual) in compared.items():
         _equal(name, actual, expected or "")
-    return f"known from elsewhere and equal: {', '.join(known)}"
+    return f"known from elsewhere and equal: {', '.join(compared)}"
 
 
 def _equal(what: str, found: str, expected: str) -> None:

@@ -135,7 +135,7 @@ class GrowthProof:
     checkpoint: bytes
 
     def encode(self) -> bytes:
-        """The proof as the body that a witness of the log is sent."""
+        """The proof as the text that logs are asked for cosignatures with."""
         lines = [f"old {self.old_size}", *(_encode(each) for each in self.hashes)]
         return "\n".join([*lines, "", ""]).encode() + self.checkpoint
 

@@ -108,7 +108,7 @@ def parse_public_key(line: str) -> PublicKey:
 def check_person(person: str) -> None:
     """The name is one that ssh-keygen takes literally: letters, digits and @ . _ + - only."""
     plain = person.isascii() and all(c.isalnum() or c in _PERSON_MARKS for c in person)
-    if not plain or not 0 < len(person) <= PERSON_CHARS_MAX or not person[0].isalnum():
+    if not plain or not 0 < len(person) <= PERSON_CHARS_MAX or person[0] in "@.+-":
         _refuse(
             f"the person name {person[:60]!a} has characters that allowed_signers could misread"
         )

@@ -92,12 +92,29 @@ def test_a_line_for_allowed_signers_has_namespaces_and_utc_times():
 
 def test_a_line_without_times_has_no_times():
     key = parse_public_key(FILE_KEY.line)
-    line = allowed_signers_line("anna", key, ["a@b"])
-    assert line == f'anna namespaces="a@b" {FILE_KEY.line}'
+    for person in ("anna", "_anna", "Anna.B+1@office-2"):
+        line = allowed_signers_line(person, key, ["a@b"])
+        assert line == f'{person} namespaces="a@b" {FILE_KEY.line}'
 
 
 @pytest.mark.parametrize(
-    "person", ["", "*", "an*", "a,b", "!anna", "anna b", 'an"na', "#anna", "-a", "ánna", "a" * 129]
+    "person",
+    [
+        "",
+        "*",
+        "an*",
+        "a,b",
+        "!anna",
+        "anna b",
+        'an"na',
+        "#anna",
+        "-a",
+        "+a",
+        "@a",
+        ".a",
+        "ánna",
+        "a" * 129,
+    ],
 )
 def test_a_person_that_the_file_could_misread_is_refused(person: str):
     with pytest.raises(StopRefusedInput, match="person"):

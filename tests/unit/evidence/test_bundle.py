@@ -24,7 +24,7 @@ from cutter_agent.evidence.bundle import (
     read_bundle,
     write_bundle,
 )
-from cutter_agent.evidence.bundle_check import Anchors, BundleCheck, request_header, verify_bundle
+from cutter_agent.evidence.bundle_check import BundleCheck, KnownKeys, request_header, verify_bundle
 from cutter_agent.evidence.canonical import canonical_bytes, sha256_hex
 from cutter_agent.evidence.checkpoint import (
     Checkpoint,
@@ -429,8 +429,8 @@ def test_a_cheat_fails_in_the_check_that_is_for_it(contents: BundleContents, exp
 
 
 def test_a_whole_bundle_under_other_keys_agrees_with_itself_and_fails_against_known_keys():
-    known = Anchors(EXECUTOR.key_id, VERIFIER.key_id, sha256_hex(POLICY), GOOD.log_key.line)
-    assert failed(GOOD, anchors=known) == set()
+    known = KnownKeys(EXECUTOR.key_id, VERIFIER.key_id, sha256_hex(POLICY), GOOD.log_key.line)
+    assert failed(GOOD, known=known) == set()
     forged = replace(
         GOOD,
         executor_envelope=executed(by=STRANGER),
@@ -438,10 +438,10 @@ def test_a_whole_bundle_under_other_keys_agrees_with_itself_and_fails_against_kn
         verifier_envelope=verified(executed(by=STRANGER)),
     )
     assert failed(forged) == set()
-    assert failed(forged, anchors=known) == {"keys_are_the_known_ones"}
+    assert failed(forged, known=known) == {"keys_are_the_known_ones"}
     for name in ("verifier_key_id", "policy_sha256", "log_key"):
-        assert failed(GOOD, anchors=Anchors(**{name: "other"})) == {"keys_are_the_known_ones"}
-    assert failed(GOOD, anchors=Anchors()) == {"keys_are_the_known_ones"}
+        assert failed(GOOD, known=KnownKeys(**{name: "other"})) == {"keys_are_the_known_ones"}
+    assert failed(GOOD, known=KnownKeys()) == {"keys_are_the_known_ones"}
 
 
 def test_the_allowed_signers_are_held_against_the_policy():

@@ -52,7 +52,7 @@ def line_of(name: str, raw: bytes, signature: bytes, kind: bytes = b"\x01") -> b
     return f"\u2014 {name} {base64.b64encode(hashed + signature).decode()}\n".encode()
 
 
-WITNESS_LINE = line_of("witness.example", STRANGER.public_raw, b"\x00" * 72, b"\x04")
+OTHERS_LINE = line_of("other.example", STRANGER.public_raw, b"\x00" * 72, b"\x04")
 
 
 def test_a_checkpoint_is_written_as_the_specification_says():
@@ -89,16 +89,16 @@ def test_a_head_without_an_unambiguous_text_is_refused(origin: str, size: int, r
         Checkpoint(origin, size, root)
 
 
-def test_witnesses_may_sign_too():
-    assert verify_checkpoint(NOTE + WITNESS_LINE * 16, KEY) == HEAD
-    first = HEAD.text + b"\n" + WITNESS_LINE + NOTE.removeprefix(HEAD.text + b"\n")
+def test_others_may_sign_too():
+    assert verify_checkpoint(NOTE + OTHERS_LINE * 16, KEY) == HEAD
+    first = HEAD.text + b"\n" + OTHERS_LINE + NOTE.removeprefix(HEAD.text + b"\n")
     assert verify_checkpoint(first, KEY) == HEAD
 
 
 @pytest.mark.parametrize(
     ("note", "reason"),
     [
-        (HEAD.text + b"\n" + WITNESS_LINE, "not signed by the log's key"),
+        (HEAD.text + b"\n" + OTHERS_LINE, "not signed by the log's key"),
         (sign_checkpoint(HEAD, STRANGER), "not signed by the log's key"),
         (NOTE + line_of(ORIGIN, SIGNER.public_raw, bytes(64)), "does not fit"),
         (HEAD.text + b"\n" + line_of(ORIGIN, SIGNER.public_raw, b"short"), "does not fit"),
@@ -136,12 +136,12 @@ ROOT_LINE = base64.b64encode(TREE.root()) + b"\n"
         NOTE.replace(ROOT_LINE, b"x" + ROOT_LINE),
         NOTE.replace("\u2014 ".encode(), b"- "),
         NOTE.replace("\u2014 ".encode(), "\u2014\u00a0".encode()),
-        NOTE + "\u2014 witness AAAA\n".encode(),
-        NOTE + "\u2014 witness !\n".encode(),
-        NOTE + "\u2014 witness\n".encode(),
+        NOTE + "\u2014 other AAAA\n".encode(),
+        NOTE + "\u2014 other !\n".encode(),
+        NOTE + "\u2014 other\n".encode(),
         NOTE + "\u2014  AAAAAAAA\n".encode(),
         NOTE + b"\xff\n",
-        NOTE + WITNESS_LINE * 64,
+        NOTE + OTHERS_LINE * 64,
         NOTE + b"x" * 65_536,
     ],
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import cast, Final, NoReturn, TypeAlias
+from typing import Final, NoReturn, TypeAlias, cast
 
 from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
 

@@ -246,8 +246,9 @@ def parse_sidecar(data: bytes, run_id: str) -> _Sidecar:
     value = parse_canonical(data[:-1], size_bytes_max=SIDECAR_BYTES_MAX)
     if not isinstance(value, Mapping) or set(value) != _KEYS:
         raise StopEvidenceMismatch("the file is not a sidecar")
-    body = {key: item for key, item in value.items() if key != "sha256"}
-    if value["schema"] != SIDECAR_SCHEMA or value["sha256"] != sha256_hex(canonical_bytes(body)):
+    # The bytes are canonical, so the body's own are these without the one member of that name.
+    body = data[:-1].replace(f'"sha256":"{value["sha256"]}",'.encode(), b"", 1)
+    if value["schema"] != SIDECAR_SCHEMA or value["sha256"] != sha256_hex(body):
         raise StopEvidenceMismatch("the sidecar does not hash to the digest it carries")
     history = _history(value)
     if history.header.run_id != run_id or value["run_id"] != run_id:

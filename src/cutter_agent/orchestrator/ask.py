@@ -295,7 +295,7 @@ def _pinned(context: RunContext) -> dict[str, str]:
 
 
 def _requests(context: RunContext) -> list[AuthorizationRequested]:
-    return [r for r in context.all_records() if isinstance(r, AuthorizationRequested)]
+    return [r for r in context.all_records if isinstance(r, AuthorizationRequested)]
 
 
 def _earlier(context: RunContext, request: AuthorizationRequested) -> dict[str, int]:

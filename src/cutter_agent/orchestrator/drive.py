@@ -243,7 +243,7 @@ class Drive:
             PolicyInForce: PolicyInForce(self._policy_sha256),
             CallBegan: CallBegan(going.began),
             Progress: progress_of(context),
-            **context.evidence(),
+            **context.evidence,
         }
         if Holding in step.needs:
             shelf[Holding] = Holding(self._site.holder(run.document_id, run.run_id))

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
+from types import MappingProxyType
 from typing import TypeVar
 
 from cutter_agent.errors import STOP_BY_CODE, Category, Stop, StopEvidenceMismatch
@@ -45,9 +47,9 @@ class StopRecord:
     findings: tuple[Finding, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class RunContext:
-    """One run, read from its history."""
+    """One run, read from its history; what it means is worked out once."""
 
     history: RunHistory
 
@@ -61,23 +63,25 @@ class RunContext:
         """The code of the document that the run is about."""
         return self.history.header.document_id
 
+    @cached_property
     def all_records(self) -> tuple[Evidence, ...]:
-        """Return every piece of evidence that the history holds, oldest first."""
+        """Every piece of evidence that the history holds, oldest first."""
         return tuple(r for event in self.history.events for r in _records(event))
 
-    def evidence(self) -> dict[type, Evidence]:
-        """Return the evidence that the history holds, the newest of each type."""
-        return {type(record): record for record in self.all_records()}
+    @cached_property
+    def evidence(self) -> Mapping[type, Evidence]:
+        """The evidence that the history holds, the newest of each type."""
+        return MappingProxyType({type(record): record for record in self.all_records})
 
     def get(self, kind: type[E]) -> E | None:
         """Return the newest evidence of this type, or None."""
-        record = self.evidence().get(kind)
+        record = self.evidence.get(kind)
         return record if isinstance(record, kind) else None
 
-    @property
+    @cached_property
     def steps_done(self) -> tuple[Phase | Pause, ...]:
         """The steps of the line that the history holds evidence of, from the first without gap."""
-        have = self.evidence()
+        have = self.evidence
         done: list[Phase | Pause] = []
         for step in LINE:
             if step.yields not in have:

@@ -1,6 +1,5 @@
 """Signed approvals: the whole way through the runner, and every cheat with its own refusal."""
 
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -95,8 +94,8 @@ class Desk:
 
 
 @pytest.fixture
-def desk(tmp_path: Path) -> Iterator[Desk]:
-    yield Desk(tmp_path)
+def desk(tmp_path: Path) -> Desk:
+    return Desk(tmp_path)
 
 
 def test_two_persons_take_a_run_to_its_end(desk: Desk) -> None:

@@ -99,3 +99,10 @@ def test_the_facade_loads_no_adapter() -> None:
 
 def test_what_is_loaded_is_seen() -> None:
     assert "cutter_agent.files" in loaded_by("import cutter_agent.files")
+
+
+def test_the_command_line_starts_without_what_only_some_commands_need() -> None:
+    loaded = loaded_by("import cutter_agent.cli.main")
+    assert "cutter_agent.cli" in loaded
+    heavy = {"psycopg", "cryptography", "pyrage", "rich", "asyncio", "cutter_agent.bootstrap"}
+    assert loaded & heavy == set()

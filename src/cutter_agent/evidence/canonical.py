@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Mapping, Sequence
-from typing import Final, NoReturn, TypeAlias, cast
+from typing import Final, NoReturn, TypeAlias
 
 from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
 
@@ -96,27 +96,39 @@ def sha256_hex(data: bytes) -> str:
 
 def _plain(value: object, depth_left: int) -> object:
     """Copy a value into exact built-in types, or refuse it; only these reach the encoder."""
-    kind = type(value)  # the exact built-in types first: nearly every value is one of them
-    if value is None or kind is bool:
+    if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return _plain_text(value)
-    if depth_left > 0 and (kind is list or kind is tuple):
-        return _plain_array(cast("Sequence[object]", value), depth_left - 1)
-    if depth_left > 0 and kind is dict:
-        return _plain_object(cast("Mapping[object, object]", value), depth_left - 1)
+    # The exact types come first: to ask for Mapping or Sequence costs more than all the rest.
+    if isinstance(value, dict):
+        return _plain_object(value, _one_deeper(depth_left))
+    if isinstance(value, (list, tuple)):
+        return _plain_array(value, _one_deeper(depth_left))
     if isinstance(value, int):
-        number = int.__index__(value)
-        if not -INTEGER_LIMIT < number < INTEGER_LIMIT:
-            raise _Refused(f"is an integer of magnitude 2^53 or more ({number.bit_length()} bits)")
-        return number
-    if isinstance(value, Mapping | Sequence) and not isinstance(value, bytes | bytearray):
-        if depth_left == 0:
-            raise _Refused(f"is nested deeper than {DEPTH_MAX}")
-        if isinstance(value, Mapping):
-            return _plain_object(value, depth_left - 1)
-        return _plain_array(value, depth_left - 1)
+        return _plain_integer(value)
+    return _plain_unusual(value, depth_left)
+
+
+def _plain_unusual(value: object, depth_left: int) -> object:
+    if isinstance(value, Mapping):
+        return _plain_object(value, _one_deeper(depth_left))
+    if isinstance(value, Sequence) and not isinstance(value, (bytes, bytearray, memoryview)):
+        return _plain_array(value, _one_deeper(depth_left))
     raise _Refused(f"is a {type(value).__name__}, which the profile does not have")
+
+
+def _one_deeper(depth_left: int) -> int:
+    if depth_left == 0:
+        raise _Refused(f"is nested deeper than {DEPTH_MAX}")
+    return depth_left - 1
+
+
+def _plain_integer(value: int) -> int:
+    number = int.__index__(value)
+    if not -INTEGER_LIMIT < number < INTEGER_LIMIT:
+        raise _Refused(f"is an integer of magnitude 2^53 or more ({number.bit_length()} bits)")
+    return number
 
 
 def _plain_text(value: str) -> str:

@@ -54,6 +54,7 @@ class TwiceTheSameKey(Mapping[str, int]):
         ({}, "{}"),
         ({"b": 1, "a": 2, "B": 3, "": 4}, '{"":4,"B":3,"a":2,"b":1}'),
         (MappingProxyType({"a": None}), '{"a":null}'),
+        (range(3), "[0,1,2]"),
         ({"gate": Gate.SG_1, "units": Count.SIXTY}, '{"gate":"SG_1_cut_authz","units":60}'),
     ],
 )
@@ -69,6 +70,7 @@ def test_a_value_is_written_in_its_one_form(value: Json, text: str):
         ({"a": [0, {"b": 0.5}]}, "$.a[1].b is a float"),
         (b"bytes", "$ is a bytes"),
         (bytearray(b"x"), "$ is a bytearray"),
+        (memoryview(b"x"), "$ is a memoryview"),
         ({"a": {1, 2}}, "$.a is a set"),
         ({1: 2}, "$ has a key of type int"),
         ({"a": {"khoản": 1}}, "$.a has a key that is not ASCII"),
@@ -89,6 +91,16 @@ def nested(depth: int) -> object:
     for _ in range(depth):
         value = [value]
     return value
+
+
+def test_depth_counts_for_unusual_containers_too():
+    for unusual in (MappingProxyType({}), range(0), {}, ()):
+        value: object = unusual
+        for _ in range(DEPTH_MAX - 1):
+            value = [value]
+        assert canonical_bytes(value)
+        with pytest.raises(StopRefusedInput, match="nested deeper"):
+            canonical_bytes([value])
 
 
 def test_depth_ends_exactly_at_its_limit():

@@ -221,6 +221,17 @@ def test_a_node_cannot_pass_for_a_leaf():
     assert tree_root(pairs) != tree_root(LEAVES)
 
 
+def test_a_proof_longer_than_its_tree_is_refused_even_if_its_hashes_add_up():
+    """Who may choose the root too could otherwise prove a leaf below a tree of a smaller size."""
+    a, b, c, d = LEAVES[:4]
+    assert verify_inclusion(a, 0, 2, [b], node_hash(a, b))
+    assert not verify_inclusion(a, 0, 1, [b], node_hash(b, a))
+    assert not verify_inclusion(a, 0, 1, [b], node_hash(a, b))
+    old, new = node_hash(c, a), node_hash(c, node_hash(a, b))
+    assert verify_consistency(3, 4, old, new, [a, b, c])
+    assert not verify_consistency(3, 4, node_hash(d, old), node_hash(d, new), [a, b, c, d])
+
+
 def test_proofs_longer_than_any_tree_are_refused():
     assert not verify_inclusion(LEAVES[0], 0, 2**62, [EMPTY_ROOT] * 1000, EMPTY_ROOT)
     assert not verify_inclusion(LEAVES[0], 0, 2**64, [EMPTY_ROOT] * 64, EMPTY_ROOT)

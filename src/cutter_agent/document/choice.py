@@ -34,11 +34,13 @@ class Choice:
         accepted: the marks of units, group headers and zones, in order of the text once settled.
         refused: refused marks with the reason.
         doubts: what a reader should know about the decisions.
+        scoped: rules whose numbers were found to start anew in each parent.
     """
 
     accepted: list[Mark] = field(default_factory=list)
     refused: list[tuple[Mark, str]] = field(default_factory=list)
     doubts: list[Doubt] = field(default_factory=list)
+    scoped: set[int] = field(default_factory=set)
 
     def forget_doubts(self, start: int, end: int) -> None:
         """Doubts between these places are settled: what begins there is no unit anyway."""
@@ -112,7 +114,7 @@ class Choice:
 
     def _gap(self, last: int, mark: Mark, rule: Rule) -> None:
         missing = mark.rank // SUB_MAX - last - 1
-        if missing <= 0 or rule.gaps != "rare" or rule.chain != "document":
+        if missing <= 0 or rule.gaps != "rare" or rule.chain not in ("document", "auto"):
             return
         numbers = [str(number) for number in range(last + 1, last + missing + 1)]
         shown = ", ".join(numbers[:GAP_NUMBERS_SHOWN_MAX])

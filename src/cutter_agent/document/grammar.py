@@ -28,20 +28,23 @@ contents: a table of contents up to the first number that comes again.
 """
 HEADINGS: Final = ("line", "next", "none")
 """Where the heading stands: on the rest of the line, there or on the next line, nowhere."""
-CHAINS: Final = ("document", "parent", "none")
-"""Whether numbers run on through the document, restart in each parent, or do not run."""
+CHAINS: Final = ("document", "parent", "auto", "none")
+"""Numbers run on through the document, restart in each parent, do what the text does, or neither."""
 GAPS: Final = ("rare", "usual", "any")
 """Missing numbers: they speak against a sequence, they are nothing special, there is none."""
 REGIONS: Final = ("", "all", "nothing")
 """A mark that begins a new region: its numbers start anew, or nothing in it is a unit."""
-PLACES: Final = ("anywhere", "behind", "before")
-"""Where it may stand: anywhere, behind the last word mark, or before the first one."""
+PLACES: Final = ("anywhere", "behind", "before", "alone")
+"""Where it may stand: anywhere, behind the last word mark, before the first one, or only where
+the text has no articles by any word.
+"""
 SPINE_LEVEL_MAX: Final = 99
 """Levels of rules; bare numbers get the levels behind it, in the order in which they nest."""
 SCOPES: Final = ("enacted_only", "all")
 _TOKEN_RE: Final = re.compile(r"[^\W_](?:[\w-]{0,30}[^\W_])?")
 _NAME_RE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _SEPARATOR: Final = r"(?:[*_]{0,3}[.:)][*_]{0,3}|[*_]{0,3}(?![\w.]))"
+_END: Final = r"(?:[.:)．：](?![0-9])|[ \t]?[—–-](?![0-9])|(?![\w.]))[.]?[*_]{0,3}"
 _LEAD_HEADED: Final = r"\n[ \t]{0,3}(#{1,6}[ \t]{1,4})"
 _LEAD_MARKDOWN: Final = r"\n[ \t]{0,60}(?:[-•·'][ \t]{1,2})?(#{1,6}[ \t]{1,4})?[*_]{0,3}"
 _LEAD_PLAIN: Final = r"\n[ \t]{0,60}(#{1,6}[ \t]{1,4})?"
@@ -65,6 +68,7 @@ class Rule:
         chain: one of CHAINS.
         depth: True if Markdown's number signs, where present, give the level.
         headed: True if only a Markdown heading can begin it.
+        dotted: True if each dot of its number puts it one level deeper.
         inline: True if it may also begin right behind another mark on the same line.
         keyword: True if a word marks it (Điều, Section, §), not a bare number.
         gaps: one of GAPS.
@@ -84,6 +88,7 @@ class Rule:
     chain: str
     depth: bool
     headed: bool
+    dotted: bool
     inline: bool
     keyword: bool
     gaps: str
@@ -242,6 +247,7 @@ def _rule(fields: Fields) -> Rule:
         chain=_choice(fields.text("chain", default="parent"), CHAINS, f"chain of {where}"),
         depth=fields.flag("depth", default=False),
         headed=fields.flag("headed", default=False),
+        dotted=fields.flag("dotted", default=False),
         inline=fields.flag("inline", default=False),
         keyword=fields.flag("keyword", default=bool(words)),
         gaps=_choice(fields.text("gaps", default="rare"), GAPS, f"gaps of {where}"),
@@ -263,14 +269,14 @@ def _form(form: str, words: tuple[str, ...], numbering: Numbering, where: str) -
     if form.count("<num>") > 1 or ("<word>" in form and not words):
         raise _refuse(f"{where}: one <num> a form at most, and <word> only where words are given")
     both = sorted({case for word in words for case in (word, word.upper())}, key=_longest_first)
-    spaced = form.replace("<s>", "[ \\t]{1,4}")
     alternatives = "|".join(
         "[ \\t]{1,4}".join(re.escape(part) for part in word.split()) for word in both
     )
-    spaced = spaced.replace("<word>", f"(?:{alternatives})").replace("<gap>", "[ \\t]{0,4}")
-    spaced = spaced.replace("<sep>", _SEPARATOR)
-    lint_pattern(spaced.replace("<num>", "(?:0)"), where)
-    if re.match(spaced.replace("<num>", "0?"), ""):
+    spaced = form.replace("<s>", "[ \\t]{1,4}").replace("<gap>", "[ \\t]{0,4}")
+    spaced = spaced.replace("<sep>", _SEPARATOR).replace("<end>", _END)
+    lint_pattern(spaced.replace("<num>", "(?:0)").replace("<word>", "(?:0)"), where)
+    spaced = spaced.replace("<word>", f"(?:{alternatives})")
+    if re.match(spaced.replace("<num>", "0"), ""):
         raise _refuse(f"{where}: a form matches nothing at all, so every line would begin a unit")
     return spaced
 

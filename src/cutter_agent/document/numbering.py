@@ -7,6 +7,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from cutter_agent.document.scripts import (
+    CJK_NUMBER_PATTERN,
+    DIGITS_PATTERN,
+    NUMBER_PATTERN,
+    ORDINAL_WORD_PATTERN,
+    cjk_pattern,
+    cjk_value,
+    digits_of,
+    letter_place,
+    ordinal_word_value,
+)
+
 SUB_MAX: Final = 65_536
 """Room between two main numbers for inserted ones (12a, 12b, 12bis)."""
 NO_RANK: Final = -1
@@ -35,10 +47,33 @@ _BIS: Final = [
     "sexdecies",
 ]
 _BIS_PATTERN: Final = "|".join(sorted(_BIS, key=len, reverse=True))
+_ORDINAL_ENDINGS: Final = frozenset(
+    (
+        "er",
+        "º",
+        "°",
+        "ª",
+        "o",
+        "a",
+        "os",
+        "re",
+        "ère",
+        "e",
+        "ème",
+        "th",
+        "st",
+        "nd",
+        "rd",
+        "й",
+        "-й",
+    )
+)
 _SUFFIX_RE: Final = re.compile(rf"(?={_BIS_PATTERN})({_BIS_PATTERN})$")
 _SUFFIX_LETTERS: Final = "abcdđefghijklmnopqrstuvwxyz"
 _SUFFIX_BASE: Final = len(_SUFFIX_LETTERS) + 1
 _BIS_ROOM: Final = len(_BIS) + 1
+_ZEROS_RE: Final = re.compile(r"^0+(?=[0-9])")
+_PLAIN_RE: Final = re.compile(r"([0-9]+)(.*)")
 _SEGMENT_RE: Final = re.compile(r"[0-9]+|[^\W\d_]+")
 
 
@@ -50,11 +85,13 @@ class Numbering:
         name: what profiles call it.
         pattern: what matches one number; holds no group and no unbounded repetition.
         rank: the number's place in its sequence in steps of SUB_MAX, or NO_RANK.
+        worded: True if words and other scripts' numbers are among them; addresses count them.
     """
 
     name: str
     pattern: str
     rank: Callable[[str], int]
+    worded: bool = False
 
     def rank_of(self, number: str) -> int:
         """The rank of a number that may be of another way of counting, then NO_RANK."""
@@ -72,6 +109,22 @@ def roman_value(numeral: str) -> int:
         total += value if value >= last else -value
         last = max(last, value)
     return total
+
+
+def address_number(number: str, rank: int, numbering: Numbering) -> str:
+    """The number as addresses write it: no leading zeros or spaces, digits in ASCII, words counted."""
+    plain = digits_of(number).strip(" .:-–")
+    if not numbering.worded:
+        return _ZEROS_RE.sub("", plain).replace(" ", "")
+    found = _PLAIN_RE.match(plain)
+    if found is None:
+        main, sub = divmod(max(rank, 0), SUB_MAX)
+        return f"{main}-{sub}" if sub else str(main) if main else plain.replace(" ", "")
+    digits, rest = found[1].lstrip("0") or "0", found[2].strip(" .:-–")
+    if rest.casefold() in _ORDINAL_ENDINGS:
+        rest = ""
+    joint = found[2][:1] if found[2][:1] in ("-", "–", ".", "/", "^") else ""
+    return f"{digits}{'-' if joint in ('–', '/', '^') else joint}{rest}" if rest else digits
 
 
 def sort_key(number: str, rank: int) -> str:
@@ -228,6 +281,39 @@ _ORDINALS_VI: Final = (
 )  # fmt: skip
 
 
+def number_rank(number: str) -> int:
+    """Digits of any script, with an inserted part; Roman numerals; ordinal words."""
+    plain = digits_of(number).strip()
+    digits = re.match(r"[0-9]+", plain)
+    if digits is None:
+        word = ordinal_word_value(plain)
+        return word * SUB_MAX if word else _roman_or_arabic(plain)
+    rest = plain[digits.end() :].strip(" .-–/)").removeprefix("^")
+    if rest.casefold() in _ORDINAL_ENDINGS:
+        rest = ""
+    if rest.isdigit():
+        return int(digits[0]) * SUB_MAX + min(int(rest), SUB_MAX // 2 - 1)
+    return int(digits[0]) * SUB_MAX + min(_suffix(rest), SUB_MAX // 2 - 1)
+
+
+def ordinal_word_rank(number: str) -> int:
+    """The place of an ordinal word of any of the known languages."""
+    value = ordinal_word_value(number)
+    return value * SUB_MAX if value else NO_RANK
+
+
+def letter_any_rank(letters: str) -> int:
+    """The place of a letter in the alphabet of its own script."""
+    place = letter_place(letters)
+    return place * SUB_MAX if place else NO_RANK
+
+
+def cjk_rank(number: str) -> int:
+    """The place of a number like 第百二十条の三, 第十二条之一, 제12조의2."""
+    main, sub = cjk_value(number)
+    return main * SUB_MAX + min(sub, SUB_MAX // 2 - 1) if main else NO_RANK
+
+
 def _label(number: str) -> int:
     if number[:1].isdigit():
         return _arabic_suffix(number)
@@ -257,12 +343,29 @@ _NUMBERINGS: Final = (
     Numbering("us-section", r"[0-9]{1,6}[A-Za-z]{0,4}(?:-[0-9]{1,3}[a-z]?)?", _arabic_suffix),
     Numbering("control", r"[A-Z]{2,3}-[0-9]{1,3}(?:\([0-9]{1,3}\))?", _unranked),
     Numbering("ordinal-en", _ordinal_pattern(_ORDINALS_EN), _ordinal(_ORDINALS_EN)),
-    Numbering("ordinal-de", _ordinal_de_pattern(), _ordinal_de),
+    Numbering("ordinal-de", _ordinal_de_pattern(), _ordinal_de, worded=True),
     Numbering("dotted", r"[0-9]{1,4}(?:\.[0-9]{1,4}){0,6}", _last_part),
     Numbering("dotted-deep", r"[0-9]{1,4}(?:\.[0-9]{1,4}){1,6}", _last_part),
     Numbering("label", r"[A-Z0-9][A-Za-z0-9]{0,11}", _label),
     Numbering("code", r"[A-Z][A-Z0-9]{0,7}(?:-[A-Z0-9]{1,8}){1,3}", _unranked),
     Numbering("codified", r"[0-9]{1,3}(?:\.[0-9A-ZĐ]{1,6}){2,6}", _unranked),
+    Numbering("number", NUMBER_PATTERN, number_rank, worded=True),
+    Numbering("digits", DIGITS_PATTERN, number_rank, worded=True),
+    Numbering("ordinal-word", ORDINAL_WORD_PATTERN, ordinal_word_rank, worded=True),
+    Numbering("letter-any", r"[a-zà-žα-ωа-яѐ-џ]{1,2}", letter_any_rank),
+    Numbering("cjk-number", CJK_NUMBER_PATTERN, cjk_rank, worded=True),
+    *(
+        Numbering(f"cjk-{name}", cjk_pattern(ends), cjk_rank, worded=True)
+        for name, ends in (
+            ("part", "編编篇편"),
+            ("chapter", "章장"),
+            ("section", "節节절"),
+            ("article", "条條조"),
+        )
+    ),
+    Numbering(
+        "fr-code", r"(?:L|R|D|A|LO)\.?[ ]?\*?[0-9]{1,4}(?:-[0-9]{1,4}){0,4}(?:[ ]?bis)?", _unranked
+    ),
     Numbering("none", r"", _unranked),
 )
 NUMBERINGS: Final[dict[str, Numbering]] = {item.name: item for item in _NUMBERINGS}

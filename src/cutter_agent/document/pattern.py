@@ -13,7 +13,7 @@ from typing import Final
 
 from cutter_agent.errors import StopRefusedInput
 
-WORK_MAX: Final = 20_000
+WORK_MAX: Final = 100_000
 """Most ways in which one pattern may try to match at one place."""
 PATTERN_CHARACTERS_MAX: Final = 20_000
 _REPEAT_RE: Final = re.compile(r"\{([0-9]{1,3})(?:,([0-9]{1,3}))?\}")

@@ -97,6 +97,8 @@ def _closings(shadow: str, opening: str, closing: str) -> tuple[list[int], list[
     waiting: list[list[int]] = []
     for found in re.finditer(f"[{re.escape(opening + closing)}]", shadow):
         place = found.start()
+        if found[0] == "’" and _is_apostrophe(shadow, place):
+            continue
         if found[0] == opening:
             if waiting and _begins_line(shadow, place) and _stays_open(shadow, place, closing):
                 if _line_above_begins(shadow, place, opening):
@@ -111,6 +113,11 @@ def _closings(shadow: str, opening: str, closing: str) -> tuple[list[int], list[
             for row in waiting.pop():
                 ends[row] = found.end()
     return places, ends
+
+
+def _is_apostrophe(shadow: str, place: int) -> bool:
+    """True if letters stand on both sides."""
+    return shadow[place - 1].isalpha() and shadow[place + 1 : place + 2].isalpha()
 
 
 def _stays_open(shadow: str, place: int, closing: str) -> bool:

@@ -82,6 +82,8 @@ def scan(shadow: str, profile: Profile) -> list[Mark]:
         if numbered:
             num = found[group + 1]
             rank = ranks[index](num)
+            if rule.dotted:
+                level += num.rstrip(".").count(".")
         else:
             num, rank = "", NO_RANK
         end = found.end()

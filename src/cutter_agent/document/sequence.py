@@ -24,6 +24,13 @@ _WORDS: Final = {"rare": Costs(0.3, 2.5, 1.5), "usual": Costs(0.02, 0.3, 0.1)}
 _BARE: Final = {"rare": Costs(1.2, 4.0, 2.5), "usual": Costs(0.3, 1.0, 1.0)}
 _ROMAN_TURN: Final = 1.6
 """What speaks against reading (i) as a letter when (ii) comes next."""
+_CONTENTS_STEP_MAX: Final = 250
+"""Characters between two labels of a table of contents, on average."""
+_THROUGH: Final = ("document", "auto")
+_NOT_BETWEEN: Final = ("before", "alone")
+_CHAIN_ORDER: Final = {"document": 0, "parent": 1, "none": 1, "auto": 2}
+_RESTART_RATIO: Final = 1.2
+_ALONE_MIN: Final = 3
 _QUOTED: Final = -1.9
 """What speaks against a label inside a quotation; a headed one outweighs it."""
 REGION_WEIGHT_MIN: Final = 0.5
@@ -55,7 +62,7 @@ def choose(
         else:
             free.append(mark)
     free = _without_tail(weigher, free, profile, choice)
-    free = _without_contents(free, profile, choice)
+    free = _without_contents(weigher, free, profile, choice)
     for region in _regions(weigher, free, profile, choice):
         _Region(shadow, weigher, profile, region, choice, quoted).run()
     choice.settle(profile)
@@ -85,7 +92,9 @@ def _without_tail(
     return marks
 
 
-def _without_contents(marks: list[Mark], profile: Profile, choice: Choice) -> list[Mark]:
+def _without_contents(
+    weigher: Weigher, marks: list[Mark], profile: Profile, choice: Choice
+) -> list[Mark]:
     """The marks without those of a table of contents: up to the first number that comes again."""
     rules = profile.rules
     at = next((i for i, mark in enumerate(marks) if rules[mark.rule].role == "contents"), -1)
@@ -93,7 +102,7 @@ def _without_contents(marks: list[Mark], profile: Profile, choice: Choice) -> li
         return marks
     rest = [mark for mark in marks if rules[mark.rule].role != "contents" or mark is marks[at]]
     keyword = [i for i in range(at + 1, len(rest)) if rules[rest[i].rule].keyword]
-    again = _first_again(rest, keyword, rules)
+    again = _first_again(weigher, rest, keyword, rules)
     if again < 0:
         return [mark for mark in rest if mark is not marks[at]]
     choice.accept(marks[at])
@@ -102,18 +111,27 @@ def _without_contents(marks: list[Mark], profile: Profile, choice: Choice) -> li
     return rest[:at] + rest[again:]
 
 
-def _first_again(marks: list[Mark], keyword: list[int], rules: Sequence[Rule]) -> int:
-    """Where the text behind a table of contents begins: its first labels stand there twice."""
-    through = {i for i in keyword if rules[marks[i].rule].chain == "document"}
+def _first_again(
+    weigher: Weigher, marks: list[Mark], keyword: list[int], rules: Sequence[Rule]
+) -> int:
+    """Where the text behind a table of contents begins: its first label stands there again.
+
+    Between the two the labels stand close together, as lines of a table do.
+    """
+    through = [i for i in keyword if rules[marks[i].rule].chain in _THROUGH]
     top = min((rules[marks[i].rule].level for i in keyword), default=0)
-    for pool in (through, {i for i in keyword if rules[marks[i].rule].level == top}):
-        seen: set[Option] = set()
-        for place, i in enumerate(keyword):
-            label = (marks[i].rule, marks[i].rank)
-            if i in pool and label in seen:
-                return _back(marks, keyword, place)
-            if i in pool:
-                seen.add(label)
+    for pool in (through, [i for i in keyword if rules[marks[i].rule].level == top]):
+        if not pool:
+            continue
+        first = marks[pool[0]]
+        for place, i in enumerate(pool[1:], 1):
+            mark = marks[i]
+            if (mark.rule, mark.rank) != (first.rule, first.rank):
+                continue
+            if mark.start - first.start > _CONTENTS_STEP_MAX * place:
+                break
+            if weigher(mark, rules[mark.rule]) > 0:
+                return _back(marks, keyword, keyword.index(i))
     return -1
 
 
@@ -189,9 +207,11 @@ class _Region:
                 through.setdefault(mark.rule, []).append(mark)
             else:
                 self._left.append(mark)
-        order = sorted(through, key=lambda i: (rules[i].chain != "document", rules[i].level))
+        order = sorted(through, key=lambda i: (_CHAIN_ORDER[rules[i].chain], rules[i].level))
         for index in order:
             self._words(index, through[index])
+        if not any(rules[mark.rule].kind == "article" for mark in self._spine):
+            self._alone()
         self._spine.sort(key=lambda mark: mark.start)
         end = self._behind(behind)
         self._bare(end)
@@ -207,15 +227,52 @@ class _Region:
         """Chooses the marks of one keyword rule, through the region or within each parent."""
         rule = self._rules[index]
         groups = [marks]
-        if rule.chain == "parent":
-            walls = sorted(mark.start for mark in self._spine if mark.level < rule.level)
+        walls = sorted(mark.start for mark in self._spine if mark.level < rule.level)
+        if rule.chain == "parent" or (rule.chain == "auto" and self._restarts(marks, walls, rule)):
             groups = _split(marks, walls)
+            if rule.chain == "auto":
+                self._choice.scoped.add(index)
         for group in groups:
             weights = [self._weigh(mark, rule) for mark in group]
             path = best_path([mark.rank for mark in group], weights, _WORDS[rule.gaps])
             chosen = [group[i] for i in path]
             self._spine += chosen
             self._choice.take(group, weights, path, rule)
+
+    def _path(self, marks: Sequence[Mark], rule: Rule) -> list[int]:
+        weights = [self._weigh(mark, rule) for mark in marks]
+        return best_path([mark.rank for mark in marks], weights, _WORDS[rule.gaps])
+
+    def _restarts(self, marks: list[Mark], walls: list[int], rule: Rule) -> bool:
+        """True if far more numbers follow one another within parents than through the region."""
+        if not walls:
+            return False
+        through = len(self._path(marks, rule))
+        within = sum(len(self._path(group, rule)) for group in _split(marks, walls))
+        return within > through * _RESTART_RATIO + 1
+
+    def _alone(self) -> None:
+        """Takes bare numbers for articles where the text has none by any word."""
+        best: list[Mark] = []
+        for index, rule in enumerate(self._rules):
+            if rule.place != "alone":
+                continue
+            readings = self._profile.readings
+            like = [m for m in self._left if m.rule == index or index in readings[m.rule]]
+            ranked = [
+                mark._replace(rule=index, rank=rank, level=rule.level)
+                for mark in like
+                if (rank := rule.numbering.rank_of(mark.num)) != NO_RANK
+            ]
+            chosen = [ranked[i] for i in self._path(ranked, rule)] if ranked else []
+            if len(chosen) >= max(_ALONE_MIN, len(best) + 1):
+                best = chosen
+        if best:
+            taken = {mark.start for mark in best}
+            self._left = [mark for mark in self._left if mark.start not in taken]
+            self._spine += best
+            for mark in best:
+                self._choice.accept(mark)
 
     def _weigh(self, mark: Mark, rule: Rule) -> float:
         """The mark's weight; a quotation around it speaks against it, for quotes may be lost."""
@@ -313,10 +370,10 @@ class _Descent:
     def _options(self, mark: Mark) -> dict[int, int]:
         """Every way to read the mark: rule to rank."""
         result = {mark.rule: mark.rank}
-        if self._profile.rules[mark.rule].place == "before":
+        if self._profile.rules[mark.rule].place in _NOT_BETWEEN:
             result = {}
         for index in self._profile.readings[mark.rule]:
-            if self._profile.rules[index].place == "before":
+            if self._profile.rules[index].place in _NOT_BETWEEN:
                 continue
             rank = self._profile.rules[index].numbering.rank_of(mark.num)
             if rank != NO_RANK:

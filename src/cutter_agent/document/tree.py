@@ -10,7 +10,7 @@ from typing import Final
 
 from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import Profile, Rule
-from cutter_agent.document.numbering import sort_key
+from cutter_agent.document.numbering import address_number, sort_key
 from cutter_agent.document.scan import Mark, heading_of
 from cutter_agent.document.status import (
     UNKNOWN,
@@ -26,7 +26,6 @@ from cutter_agent.document.units import EID_PREFIXES, MarkFinding, Unit
 
 SLUG_CHARACTERS_MAX: Final = 80
 _SLUG_RE: Final = re.compile(r"[\W_]+")
-_ZEROS_RE: Final = re.compile(r"^0+(?=[0-9])")
 
 
 _LEAF_ROLES: Final = ("zone", "contents")
@@ -55,7 +54,7 @@ def build(
     """All units of the text in document order, and what a reader should know about them."""
     nodes = _nodes(profile, choice.accepted, begin)
     _nest(nodes)
-    _name(nodes, text.shadow, profile, code)
+    _name(nodes, text.shadow, profile, code, frozenset(choice.scoped))
     edges = [*text.byte_offsets([node.start for node in nodes]), len(text.source)]
     edges[0] = 0
     statuses, findings = _statuses(nodes, text.shadow, profile, edges)
@@ -98,7 +97,9 @@ def _nest(nodes: list[_Node]) -> None:
         nodes[index].last = len(nodes)
 
 
-def _name(nodes: list[_Node], shadow: str, profile: Profile, code: str) -> None:
+def _name(
+    nodes: list[_Node], shadow: str, profile: Profile, code: str, scoped: frozenset[int]
+) -> None:
     """Gives every node its number, heading, address and eid."""
     aside = 0
     for index, node in enumerate(nodes):
@@ -117,11 +118,14 @@ def _name(nodes: list[_Node], shadow: str, profile: Profile, code: str) -> None:
             node.eid = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_x{aside}"
             continue
         heading = without_status(node.heading, profile.status) if node.heading else ""
-        part = _slug(heading) if not rule.token else f"{rule.token}-{_canonical(mark.num)}"
-        close = rule.chain == "parent" or not rule.token
+        number = address_number(mark.num, mark.rank, rule.numbering) if mark.num else ""
+        part = (
+            _slug(heading) if not rule.token else f"{rule.token}-{number}" if number else rule.token
+        )
+        close = rule.chain == "parent" or not rule.token or mark.rule in scoped
         above = _unit_above(nodes, node, region=not close)
         node.address = f"{above.address if above else code}/{part}"
-        short = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_{_canonical(mark.num) or _slug(heading)}"
+        short = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_{number or _slug(heading)}"
         node.eid = f"{above.eid}__{short}" if above else short
 
 
@@ -134,11 +138,6 @@ def _unit_above(nodes: list[_Node], node: _Node, *, region: bool) -> _Node | Non
             return above
         parent = nodes[parent].parent
     return None
-
-
-def _canonical(num: str) -> str:
-    """The number as addresses write it: no leading zeros, no spaces."""
-    return _ZEROS_RE.sub("", num).strip(".").replace(" ", "")
 
 
 def _slug(heading: str) -> str:

@@ -87,7 +87,7 @@ class Weigher:
         if len(stripped) >= self._title_characters_max:
             return False
         bare = stripped.lstrip("0123456789. ")
-        return bare[:1].isupper() or not bare
+        return not bare[:1].islower()
 
 
 def _is_wrapped(shadow: str) -> bool:
@@ -115,7 +115,7 @@ def _behind(shadow: str, mark: Mark) -> float:
     if not tail:
         return _ALONE
     first = tail[0]
-    if first == "(" and rest[0] == "(" and label_last.isalnum():
+    if first == "(" and rest[0] == "(" and label_last.isalnum() and label_last.isascii():
         return _REFERENCE
     if _RANGE_RE.fullmatch(tail):
         return 0.0

@@ -105,7 +105,7 @@ def _files(home: Home) -> Iterator[Row]:
             "private_files",
             Level.BROKEN,
             f"others may read or enter {', '.join(map(str, open_paths))}",
-            f"chmod -R go= {home.root}",
+            f"chmod -R go= {' '.join(map(str, open_paths))}",
         )
     else:
         yield Row("private_files", Level.OK, "settings, passwords and keys are their owner's alone")
@@ -115,7 +115,7 @@ def _files(home: Home) -> Iterator[Row]:
 
 def _private_paths(home: Home) -> Iterator[Path]:
     """What nobody else may read: signatures and public halves are for everybody."""
-    for path in (home.root, home.settings, *home.folders):
+    for path in (home.settings, *home.folders):
         if path.exists():
             yield path
     for folder in (home.secrets, home.keys):

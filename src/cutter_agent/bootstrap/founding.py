@@ -28,7 +28,7 @@ from cutter_agent.bootstrap.settings import (
     read_settings,
     write_settings,
 )
-from cutter_agent.errors import StopRefusedInput
+from cutter_agent.errors import StopLockBusy, StopRefusedInput, StopStorage
 from cutter_agent.orchestrator.grants import LOGIN_ROLES, ROLE_READER
 
 PASSWORD_BYTES: Final = 32
@@ -95,8 +95,15 @@ def founding_lock(home: Home) -> Iterator[None]:
     from cutter_agent.files.durable import Folder
 
     _refuse_foreign(home)
-    with Folder(home.root).lock("founding"):
-        yield
+    try:
+        with Folder(home.root).lock("founding"):
+            yield
+    except StopLockBusy as stop:
+        stop.use_remedy("cutter init (once the other one is done)")
+        raise
+    except StopStorage as stop:
+        stop.use_remedy("CUTTER_HOME=A_FOLDER_OF_YOUR_OWN cutter init")
+        raise
 
 
 def found_alone(
@@ -122,13 +129,17 @@ def found_alone(
 
 def _refuse_foreign(home: Home) -> None:
     """Return only if the home is a deployment, or nothing yet."""
-    if home.exists or not home.root.exists():
+    from cutter_agent.files.durable import reason_of
+
+    if home.exists:
         return
     ours = {".locks", CLUSTER_FOLDER, f".{SETTINGS}.part", *(each.name for each in home.folders)}
     try:
         foreign = sorted(entry.name for entry in home.root.iterdir() if entry.name not in ours)
+    except FileNotFoundError:
+        return
     except OSError as error:
-        foreign = [error.strerror or "what cannot be listed"]
+        foreign = [reason_of(error)]
     if foreign:
         raise StopRefusedInput(
             f"{home.root} is no deployment and not empty: {foreign[0]!a}",
@@ -177,13 +188,16 @@ def _account_name() -> str:
 
 
 def _make_folders(home: Home) -> None:
-    from cutter_agent.files.durable import FOLDER_MODE, make_folder
+    from cutter_agent.files.durable import FOLDER_MODE, make_folder, reason_of
 
     for folder in home.folders:
-        make_folder(folder)
-        # One that somebody opened to others is closed again: it holds keys or passwords.
-        if folder.stat().st_mode & 0o077:
-            folder.chmod(FOLDER_MODE)
+        try:
+            make_folder(folder)
+            # One that somebody opened to others is closed again: it holds keys or passwords.
+            if folder.stat().st_mode & 0o077:
+                folder.chmod(FOLDER_MODE)
+        except OSError as error:
+            raise StopStorage(f"{folder}: {reason_of(error)}") from error
 
 
 def _database(access: Access, wanted: Founding, on_progress: Tell) -> Iterator[Done]:

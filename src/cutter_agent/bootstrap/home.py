@@ -105,7 +105,7 @@ class Home:
     @property
     def exists(self) -> bool:
         """True once there is a deployment here."""
-        return self.settings.exists()
+        return os.path.lexists(self.settings)
 
 
 def home_of(environ: Mapping[str, str]) -> Home:

@@ -88,7 +88,9 @@ def read_public_key(path: Path) -> PublicKey:
             f"the public key {path} cannot be read: {reason_of(error)}", remedy=f"ls -l {path}"
         ) from error
     except UnicodeDecodeError as error:
-        raise StopRefusedInput(f"the file {path} is no public key") from error
+        raise StopRefusedInput(
+            f"the file {path} is no public key", remedy=f"ssh-keygen -l -f {path}"
+        ) from error
     if "PRIVATE KEY" in text:
         raise StopRefusedInput(
             f"the file {path} is a private key",
@@ -97,9 +99,17 @@ def read_public_key(path: Path) -> PublicKey:
         )
     lines = [line for line in text.splitlines() if line.strip()]
     if len(lines) != 1:
-        raise StopRefusedInput(f"the file {path} has {len(lines)} lines", expected="one public key")
-    # The comment is the owner's own note; it may hold anything and says nothing.
-    return parse_public_key(" ".join(lines[0].split()[:2]))
+        raise StopRefusedInput(
+            f"the file {path} has {len(lines)} lines",
+            expected="one public key",
+            remedy=f"ssh-keygen -l -f {path}",
+        )
+    try:
+        # The comment is the owner's own note; it may hold anything and says nothing.
+        return parse_public_key(" ".join(lines[0].split()[:2]))
+    except StopRefusedInput as stop:
+        stop.use_remedy(f"ssh-keygen -l -f {path}")
+        raise
 
 
 def next_policy(

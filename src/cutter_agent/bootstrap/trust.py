@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.home import POLICY, PROPOSAL
-from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRefusedInput
 from cutter_agent.orchestrator.grants import ROLE_ADMIN, ROLE_READER
 from cutter_agent.orchestrator.orders import OfferedSignature
 from cutter_agent.orchestrator.policy import TrustPolicy, parse_policy
@@ -75,24 +75,30 @@ def propose(desk: Desk, policy: TrustPolicy) -> Proposal:
     """The policy waits for its signatures; those of an earlier proposal are gone.
 
     Raises:
-        StopRefusedInput: it is not sound, not the next version, or of another database.
+        StopRefusedInput: it is not sound, or not the next version.
     """
     body = policy.canonical
-    verdict = judge_policy(parse_policy(body), accepted_policy(desk), (), desk.now_utc())
+    try:
+        judge_policy(parse_policy(body), accepted_policy(desk), (), desk.now_utc())
+    except StopRefusedInput as stop:
+        stop.use_remedy("cutter policy propose --help")
+        raise
     folder = _folder(desk)
     with folder.writing(PROPOSAL):
         if folder.read(PROPOSAL, size_bytes_max=POLICY_BYTES_MAX) != body:
             _forget_signatures(desk)
             folder.replace(PROPOSAL, body)
     waiting = proposal(desk)
-    return waiting or Proposal(policy, verdict)
+    if waiting is None:
+        raise nothing_waits()
+    return waiting
 
 
 def proposal(desk: Desk) -> Proposal | None:
     """The policy that waits for signatures, with those that lie beside it; None if none waits.
 
     Raises:
-        StopApprovalInvalid: a signature beside it does not count.
+        StopApprovalInvalid: a signature beside it does not count; the remedy names its file.
         StopRefusedInput: the file holds no sound policy of the next version.
     """
     current = accepted_policy(desk)
@@ -100,39 +106,67 @@ def proposal(desk: Desk) -> Proposal | None:
     data = folder.read(PROPOSAL, size_bytes_max=POLICY_BYTES_MAX)
     if data is None:
         return None
-    policy = parse_policy(data)
-    offered = [
-        OfferedSignature(
-            person=match[1],
-            rejects=False,
-            armor=folder.read(name, size_bytes_max=SIGNATURE_BYTES_MAX) or b"",
-        )
-        for name in folder.names()
-        if (match := _SIGNATURE.fullmatch(name))
-    ]
-    return Proposal(policy, judge_policy(policy, current, offered, desk.now_utc()))
+    now = desk.now_utc()
+    try:
+        policy = parse_policy(data)
+        judge_policy(policy, current, (), now)
+    except StopRefusedInput as stop:
+        stop.use_remedy(f"rm {desk.home.proposal}; cutter policy propose --help")
+        raise
+    offered: list[OfferedSignature] = []
+    for name in folder.names():
+        match = _SIGNATURE.fullmatch(name)
+        if match is None:
+            continue
+        armor = folder.read(name, size_bytes_max=SIGNATURE_BYTES_MAX) or b""
+        offered.append(OfferedSignature(match[1], rejects=False, armor=armor))
+        try:
+            judge_policy(policy, current, offered[-1:], now)
+        except StopApprovalInvalid as stop:
+            stop.use_remedy(f"rm {desk.home.trust / name}")
+            raise
+    return Proposal(policy, judge_policy(policy, current, offered, now))
 
 
 def add_signature(desk: Desk, person: str, armor: str) -> Proposal:
     """The person's signature lies beside the proposal; where nothing is missing, it is accepted.
 
     Raises:
-        StopApprovalInvalid: the signature does not count; it is taken away again.
+        StopApprovalInvalid: the signature does not count, or is somebody else's.
         StopRefusedInput: nothing waits for a signature.
     """
-    from cutter_agent.errors import Stop
-
-    if proposal(desk) is None:
+    waiting = proposal(desk)
+    if waiting is None:
         raise nothing_waits()
+    data = armor.encode("ascii")
+    other_key = f"cutter policy sign --person {person} --key FILE"
+    offered = OfferedSignature(person, rejects=False, armor=data)
+    try:
+        alone = judge_policy(waiting.policy, accepted_policy(desk), [offered], desk.now_utc())
+    except StopApprovalInvalid as stop:
+        stop.use_remedy(other_key)
+        raise
+    if owners := {each.person for each in alone.signed} - {person}:
+        raise StopApprovalInvalid(
+            f"the key is {', '.join(sorted(owners))}'s",
+            expected=f"a key of {person}",
+            remedy=other_key,
+        )
     folder = _folder(desk)
     name = f"{PROPOSAL}.{person}.sig"
     with folder.writing(name):
-        folder.replace(name, armor.encode("ascii"))
-    try:
-        waiting = proposal(desk)
-    except Stop:
-        (desk.home.trust / name).unlink(missing_ok=True)
-        raise
+        folder.replace(name, data)
+    return settle(desk)
+
+
+def settle(desk: Desk) -> Proposal:
+    """The proposal is accepted if its signatures suffice; returns how far it has come.
+
+    Raises:
+        StopRefusedInput: nothing waits for a signature.
+        StopApprovalInvalid: a signature beside it does not count.
+    """
+    waiting = proposal(desk)
     if waiting is None:
         raise nothing_waits()
     if waiting.verdict.counts:

@@ -84,11 +84,10 @@ def list_(*, out: Output) -> None:
             for of, owner, key_id, path in rows
         ],
     }
-    head = ("of", "owner", "key", "file")
-    out.data(
-        document,
-        lambda: aligned(head, [tuple(map(seen, row)) for row in rows], out.columns),
-    )
+    head = ("of", "owner", "key")
+    table = [(of, seen(owner), seen(key_id)) for of, owner, key_id, _path in rows]
+    where = [f"Keys in {seen(str(home.root))}", ""]
+    out.data(document, lambda: [*where, *aligned(head, table, out.columns)])
 
 
 def _passphrase(path: Path) -> bytes:

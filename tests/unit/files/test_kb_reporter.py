@@ -9,12 +9,14 @@ import pytest
 from cutter_agent.errors import (
     StopApprovalInvalid,
     StopKbUploadFailed,
+    StopLockBusy,
     StopRefusedInput,
     StopRunUnknown,
     StopStorage,
 )
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.files.kb_reporter import DryRunReporter, FolderReporter
+from cutter_agent.files.state_store import StateStore
 from cutter_agent.orchestrator.approval import REQUEST_BYTES_MAX
 from cutter_agent.orchestrator.orders import OfferedSignature
 from sidecars.histories import OTHER_RUN_ID, RUN_ID
@@ -279,3 +281,18 @@ def test_a_signature_that_is_a_link_is_refused(kb: FolderReporter, folder: Path)
 def test_a_request_is_named_by_a_file_name(kb: FolderReporter, name: str) -> None:
     with pytest.raises(StopRefusedInput):
         kb.signatures(RUN_ID, name)
+
+
+def test_a_document_is_written_by_one_process_at_a_time(tmp_path: Path) -> None:
+    runs = StateStore(tmp_path)._folder
+    busy: list[str] = []
+
+    def hook(name: str) -> None:
+        try:
+            with runs.lock(f"{RUN_ID}.write"):
+                pass
+        except StopLockBusy:
+            busy.append(name)
+
+    FolderReporter(tmp_path, on_effect=hook).put(RUN_ID, NAME, TEXT)
+    assert len(busy) == 8

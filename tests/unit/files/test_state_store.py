@@ -376,3 +376,10 @@ def test_what_dead_writers_left_is_gone_at_the_start(store: StateStore) -> None:
         assert [part.exists() for part in parts] == [True, False, True]
     StateStore(store.runs_dir)
     assert not any(part.exists() for part in parts)
+
+
+def test_the_line_end_is_part_of_a_sidecar(store: StateStore) -> None:
+    store.create(history_of(1))
+    sidecar(store).write_bytes(sidecar(store).read_bytes()[:-1] + b" ")
+    with pytest.raises(StopEvidenceMismatch):
+        store.load(RUN_ID)

@@ -53,7 +53,8 @@ def _settle(error: BaseException, words: Sequence[str], command: str) -> int:
     match error:
         case click.exceptions.Exit():
             return error.exit_code
-        case BrokenPipeError():
+        # click turns a broken pipe into SystemExit, and is the only one here that raises it.
+        case BrokenPipeError() | SystemExit():
             hush(sys.stdout)
             return EXIT_DONE
         case Interrupted() | KeyboardInterrupt() | click.Abort():

@@ -85,9 +85,7 @@ def cutter() -> None:
 
 def help_text() -> str:
     """Return what `cutter --help` prints on a terminal of 80 columns."""
-    context = click.Context(
-        cutter, info_name="cutter", terminal_width=HELP_COLUMNS, max_content_width=HELP_COLUMNS
-    )
+    context = click.Context(cutter, info_name="cutter", terminal_width=HELP_COLUMNS - 2)
     return cutter.get_help(context) + "\n"
 
 

@@ -10,7 +10,7 @@ import click
 from cutter_agent.cli.main import SuggestingGroup
 from cutter_agent.cli.output import Output, aligned, seen, speaks
 from cutter_agent.cli.session import Taken, answer, context_of, contexts, opened, take
-from cutter_agent.errors import EXIT_DONE, StopEvidenceMismatch
+from cutter_agent.errors import EXIT_DONE, StopApprovalRequired, StopEvidenceMismatch
 from cutter_agent.orchestrator.history import EventKind, RunEvent
 from cutter_agent.orchestrator.run_context import RunContext
 
@@ -45,9 +45,8 @@ def list_runs(*, document: str | None, limit: int, out: Output) -> int:
             _row(each) for each in contexts(desk, limit=limit if document is None else 100_000)
         ]
     rows = [row for row in found if document is None or row["document_id"] == document][:limit]
-    head = ("run", "document", "mode", "state", "stop", "created")
-    names = ("run_id", "document_id", "mode", "state", "stop_code", "created_utc")
-    cells = [tuple(seen(str(row[name] or "–")) for name in names) for row in rows]
+    head = ("run", "document", "mode", "state")
+    cells = [tuple(seen(text) for text in _listed(row)) for row in rows]
     listed: list[Json] = [dict(row) for row in rows]
     out.data(
         {"schema": "cutter.runs/1", "runs": listed},
@@ -188,6 +187,16 @@ def _escalate(run: str, decision: str, out: Output) -> int:
 def _decided(desk: Desk, run: str, decision: str) -> bool:
     decided = [e for e in context_of(desk, run).history.events if e.kind is EventKind.DECISION]
     return bool(decided) and decided[-1].body.get("decision") == decision
+
+
+def _listed(row: dict[str, Json]) -> tuple[str, str, str, str]:
+    stop = row["stop_code"]
+    state = (
+        f"{row['state']}"
+        if stop in {None, StopApprovalRequired.code}
+        else f"{row['state']}, {stop}"
+    )
+    return str(row["run_id"]), str(row["document_id"] or "–"), str(row["mode"] or "–"), state
 
 
 def _row(found: RunContext | str) -> dict[str, Json]:

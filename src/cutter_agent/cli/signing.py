@@ -14,7 +14,6 @@ from cutter_agent.cli.output import Output, plain
 from cutter_agent.errors import (
     Stop,
     StopApprovalInvalid,
-    StopEvidenceMismatch,
     StopRefusedInput,
 )
 
@@ -54,29 +53,17 @@ class Sheet:
 
 
 def sheet_of(desk: Desk, context: RunContext, *, rejects: bool) -> Sheet:
-    """Return the sheet of the request that waits; it lies in its folder as the history holds it.
+    """Return the sheet of the request that waits, as the run's history holds it.
 
     Raises:
         StopRefusedInput: the run waits for nothing.
         StopApprovalInvalid: the deployment has no trust policy.
-        StopEvidenceMismatch: the file in the folder is not the request in the history.
     """
     from cutter_agent.bootstrap.approvals import waiting
     from cutter_agent.orchestrator.ask import asked_of
 
     request = waiting(context).request
     asked = asked_of(context, request)
-    reporter = desk.reporter()
-    path = Path(reporter.location(context.run_id)) / request.document
-    if not path.exists():
-        reporter.put(context.run_id, request.document, asked.request_bytes.decode())
-    if not reporter.holds(context.run_id, request.document, request.request_sha256):
-        raise StopEvidenceMismatch(
-            f"{request.document} in the run's folder is not the request that the history holds",
-            expected=f"sha256:{request.request_sha256}",
-            run_id=context.run_id,
-            remedy=f"rm {path} (then: cutter approve {{run}})",
-        )
     policy = desk.policy()
     if policy is None:
         raise StopApprovalInvalid(

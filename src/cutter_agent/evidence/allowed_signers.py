@@ -20,7 +20,7 @@ from cutter_agent.evidence.ssh_key import (
     parse_public_key,
 )
 
-LINES_MAX: Final = 10_000
+LINES_MAX: Final = 1_000
 
 _STAMP: Final = "%Y%m%d%H%M%SZ"
 _LINE: Final = re.compile(

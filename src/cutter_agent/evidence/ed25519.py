@@ -45,16 +45,22 @@ def check_public_key(raw: bytes) -> None:
         raise StopRefusedInput("an Ed25519 key that is not canonically encoded")
 
 
+def signature_is_reduced(signature: bytes) -> bool:
+    """Whether the signature has its length and the least of the scalars that would fit.
+
+    OpenSSL asks the same; other libraries that `cryptography` can be built on need not.
+    """
+    scalar = int.from_bytes(signature[KEY_BYTES:], "little")
+    return len(signature) == SIGNATURE_BYTES and scalar < GROUP_ORDER
+
+
 def signature_fits(raw_key: bytes, signature: bytes, message: bytes) -> bool:
     """Whether the key made the signature over the message; any doubt about either is a no."""
     try:
         check_public_key(raw_key)
     except StopRefusedInput:
         return False
-    if len(signature) != SIGNATURE_BYTES:
-        return False
-    # OpenSSL asks the same; other libraries that `cryptography` can be built on need not.
-    if int.from_bytes(signature[KEY_BYTES:], "little") >= GROUP_ORDER:
+    if not signature_is_reduced(signature):
         return False
     from cryptography.exceptions import InvalidSignature
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey

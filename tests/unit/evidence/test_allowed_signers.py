@@ -6,6 +6,7 @@ import pytest
 
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.evidence.allowed_signers import (
+    LINES_MAX,
     AllowedSigner,
     allowed_signers_line,
     allowed_signers_text,
@@ -55,12 +56,18 @@ def test_a_file_reads_back_as_its_signers():
         TEXT.replace(FILE_KEY.line, FILE_KEY.line + " comment"),
         TEXT.replace(FILE_KEY.line, FILE_KEY.line[:-1]),
         TEXT.replace('"a@b",valid-after="20300101000000Z"', 'valid-after="20300101000000Z",x="y"'),
-        "x" * 10 + "\n" * 10_001,
     ],
 )
 def test_any_other_file_is_refused(text: str):
     with pytest.raises(StopRefusedInput):
         parse_allowed_signers(text)
+
+
+def test_a_file_has_at_most_a_thousand_lines():
+    line = SIGNERS[0].line + "\n"
+    assert len(parse_allowed_signers(line * LINES_MAX)) == LINES_MAX == 1000
+    with pytest.raises(StopRefusedInput, match="limit 1000"):
+        parse_allowed_signers(line * (LINES_MAX + 1))
 
 
 def test_a_key_is_good_from_its_first_second_until_before_its_last():

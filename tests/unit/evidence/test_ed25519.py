@@ -17,6 +17,7 @@ from cutter_agent.evidence.ed25519 import (
     key_id,
     parse_spki_pem,
     signature_fits,
+    signature_is_reduced,
     spki_der,
     spki_pem,
 )
@@ -158,6 +159,14 @@ def test_a_key_has_32_bytes(length: int):
 def test_a_signature_has_64_bytes(length: int):
     signature = KEY.sign(b"message")
     assert not signature_fits(RAW, (signature * 2)[:length], b"message")
+
+
+def test_a_signature_is_reduced_below_the_groups_order_exactly():
+    for scalar, reduced in ((0, True), (GROUP_ORDER - 1, True), (GROUP_ORDER, False)):
+        signature = bytes(32) + scalar.to_bytes(32, "little")
+        assert signature_is_reduced(signature) is reduced
+    for length in (0, 63, 65):
+        assert not signature_is_reduced(bytes(length))
 
 
 def test_a_key_that_is_on_no_curve_fits_nothing():

@@ -7,11 +7,13 @@ import pytest
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.evidence.ssh_key import (
     ED25519,
+    KEY_LINE_CHARS_MAX,
     SK_ED25519,
     PublicKey,
     ed25519_public_key,
     parse_public_key,
     public_key_from_blob,
+    take_string,
 )
 from forge.approvals import FILE_TYPE, TOKEN_TYPE, FileKey, TokenKey, string
 
@@ -56,7 +58,6 @@ def test_a_key_in_a_token_is_read_from_its_line():
         f"{FILE_KEY.line} right-to-left\u202e",
         FILE_KEY.line + "=",
         FILE_KEY.line[:-1],
-        FILE_KEY.line + "x" * 5000,
         f"ssh-rsa {ENCODED}",
         f"{SK_ED25519} {ENCODED}",
         line_of(TOKEN_KEY.blob),
@@ -78,6 +79,25 @@ def test_a_key_in_a_token_is_read_from_its_line():
 def test_any_other_line_is_refused(line: str):
     with pytest.raises(StopRefusedInput):
         parse_public_key(line)
+
+
+def test_a_line_and_an_application_are_as_long_as_their_limits_and_no_longer():
+    filled = f"{FILE_KEY.line} ".ljust(KEY_LINE_CHARS_MAX, "c")
+    assert parse_public_key(filled + "\n").blob == FILE_KEY.blob
+    with pytest.raises(StopRefusedInput, match="at most 4096"):
+        parse_public_key(filled + "c")
+    longest = b"ssh:".ljust(256, b"a")
+    assert parse_public_key(TokenKey(longest).line).application == longest.decode()
+    with pytest.raises(StopRefusedInput, match="257 characters"):
+        parse_public_key(TokenKey(longest + b"a").line)
+
+
+def test_fields_are_taken_whole_or_not_at_all():
+    assert take_string(string(b"") + b"rest") == (b"", b"rest")
+    assert take_string(string(b"")) == (b"", b"")
+    for cut in (b"", b"\x00\x00\x00", b"\x00\x00\x00\x01", string(b"abc")[:-1]):
+        with pytest.raises(StopRefusedInput, match="cut off"):
+            take_string(cut)
 
 
 def test_base64_with_spare_bits_set_is_refused():

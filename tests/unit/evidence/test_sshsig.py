@@ -178,6 +178,12 @@ def test_a_text_that_is_not_exactly_one_armour_is_refused(text: bytes, reason: s
     assert reason in stop.value.fact
 
 
+def test_a_text_is_read_up_to_its_limit_and_no_further():
+    for length, reason in ((8192, "not exactly one"), (8193, "limit 8192")):
+        with pytest.raises(StopApprovalInvalid, match=reason):
+            approve(b" " * length)
+
+
 def test_spare_bits_of_the_base64_are_refused():
     """A blob whose length leaves spare bits can be written in several ways; only one counts."""
     texts = [TokenKey(b"ssh:" + b"a" * more).sign(MESSAGE).armor for more in range(3)]

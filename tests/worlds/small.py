@@ -1,10 +1,10 @@
 """A document of three units and its next version, and rehearsal worlds around them."""
 
+from cutter_agent.orchestrator.effects import Hook, no_effect
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.states import Mode
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
 from cutter_agent.rehearsal import InMemoryDiscoverer, RehearsalWorld
-from cutter_agent.rehearsal.effects import Hook, no_effect
 from cutter_agent.rehearsal.writer import RehearsalWriter
 
 DOC = "DOC"

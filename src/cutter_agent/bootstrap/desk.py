@@ -14,6 +14,7 @@ from cutter_agent.bootstrap.access import Access, Tell, open_access, say_nothing
 from cutter_agent.bootstrap.home import Home, home_of
 from cutter_agent.bootstrap.settings import Settings, read_settings
 from cutter_agent.errors import StopRefusedInput, StopRunUnknown
+from cutter_agent.orchestrator.effects import Effects, Hook, no_effect
 from cutter_agent.orchestrator.grants import ROLE_ADMIN, ROLE_READER
 
 if TYPE_CHECKING:
@@ -40,7 +41,10 @@ class Desk:
         access: the way to its database.
     """
 
-    def __init__(self, home: Home, settings: Settings, access: Access) -> None:
+    def __init__(
+        self, home: Home, settings: Settings, access: Access, *, on_effect: Hook = no_effect
+    ) -> None:
+        self._on_effect = on_effect
         self.home = home
         self.settings = settings
         self.access = access
@@ -71,13 +75,13 @@ class Desk:
         """The sidecars of this deployment."""
         from cutter_agent.files.state_store import StateStore
 
-        return StateStore(self.home.runs)
+        return StateStore(self.home.runs, on_effect=self._on_effect)
 
     def reporter(self) -> FolderReporter:
         """The folders where runs' documents lie and signatures are left."""
         from cutter_agent.files.kb_reporter import FolderReporter
 
-        return FolderReporter(self.home.runs)
+        return FolderReporter(self.home.runs, on_effect=self._on_effect)
 
     def select(self, role: str) -> Select:
         """A reader of rows under this role, on one connection that lasts as long as the desk."""
@@ -106,7 +110,7 @@ class Desk:
         """Where live runs happen: executor and verifier each with a login and a key of their own."""
         from cutter_agent.bootstrap.live import live_site
 
-        site = live_site(self.home, self.access)
+        site = live_site(self.home, self.access, self.store(), Effects(self._on_effect))
         self._closing.callback(site.close)
         return site
 
@@ -207,7 +211,11 @@ class Desk:
 
 
 def open_desk(
-    environ: Mapping[str, str], *, on_progress: Tell | None = None, create: bool = False
+    environ: Mapping[str, str],
+    *,
+    on_progress: Tell | None = None,
+    create: bool = False,
+    on_effect: Hook = no_effect,
 ) -> Desk:
     """The deployment that the environment names is open: its server runs, its settings are read.
 
@@ -215,6 +223,7 @@ def open_desk(
         environ: where CUTTER_HOME, CUTTER_DATABASE_URL and CUTTER_PG_BIN are looked up.
         on_progress: told a sentence when something slow begins.
         create: whether a deployment is made where there is none.
+        on_effect: told of every effect of a run: the place where a test stops the process.
 
     Raises:
         StopRefusedInput: there is no deployment, or its settings say something unknown.
@@ -228,4 +237,4 @@ def open_desk(
         found(home, environ, Founding(), on_progress=tell)
     settings = read_settings(home)
     access = open_access(home, settings.database, environ, on_progress=tell)
-    return Desk(home, settings, access)
+    return Desk(home, settings, access, on_effect=on_effect)

@@ -17,6 +17,8 @@ from cutter_agent.orchestrator.grants import ROLE_EXEC, ROLE_READER, ROLE_VERIFY
 if TYPE_CHECKING:
     from cutter_agent.crypto.age_backup import Digested
     from cutter_agent.crypto.machine_keys import MachineKey
+    from cutter_agent.files.state_store import StateStore
+    from cutter_agent.orchestrator.effects import Effects
     from cutter_agent.orchestrator.history import RunHeader
     from cutter_agent.orchestrator.orders import BackupReceipt
     from cutter_agent.postgres.backup import LiveVault
@@ -116,9 +118,8 @@ def seal_with_age(
     return encrypt_backup(source, path, recipients, before_commit=before_commit).ciphertext
 
 
-def live_site(home: Home, access: Access) -> LiveSite:
+def live_site(home: Home, access: Access, store: StateStore, effects: Effects) -> LiveSite:
     """The site of live runs in this deployment's database; it connects when it is first asked."""
-    from cutter_agent.files.state_store import StateStore
     from cutter_agent.postgres.live_site import Equipment, LiveSite, Logins
 
     return LiveSite(
@@ -132,7 +133,8 @@ def live_site(home: Home, access: Access) -> LiveSite:
             vault=HomeVault(home, access),
             executor_signer=KeyFileSigner(home.executor_key),
             verifier_signer=KeyFileSigner(home.verifier_key),
-            project=StateStore(home.runs).save,
+            project=store.save,
+            effects=effects,
         ),
     )
 

@@ -14,12 +14,10 @@ import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Final, TypeAlias
+from typing import Final
 
 from cutter_agent.errors import Stop, StopLockBusy, StopRefusedInput, StopStorage
-
-Hook: TypeAlias = Callable[[str], None]
-"""Told `before …` and `after …` each effect; a test stops the program there."""
+from cutter_agent.orchestrator.effects import Hook, no_effect
 
 FILE_MODE: Final = 0o600
 FOLDER_MODE: Final = 0o700
@@ -30,11 +28,6 @@ _NAME: Final = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _LOCK_NAME: Final = re.compile(r"[A-Za-z0-9.][A-Za-z0-9._-]{0,140}")
 _READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
-
-
-def no_effect(name: str) -> None:
-    """Nothing happens: the hook of every ordinary run."""
-    del name
 
 
 def check_name(name: str) -> str:

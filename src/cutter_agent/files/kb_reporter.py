@@ -20,15 +20,14 @@ from cutter_agent.errors import (
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.files.durable import (
     Folder,
-    Hook,
     check_name,
-    no_effect,
     read_regular,
     reason_of,
     translated,
 )
 from cutter_agent.files.state_store import RUN_ID, check_run_id
 from cutter_agent.orchestrator.approval import REQUEST_BYTES_MAX
+from cutter_agent.orchestrator.effects import Hook, no_effect
 from cutter_agent.orchestrator.orders import OfferedSignature
 
 INDEX: Final = "runs-index.md"

@@ -25,7 +25,8 @@ from cutter_agent.errors import (
 )
 from cutter_agent.evidence.canonical import Json, canonical_bytes, parse_canonical, sha256_hex
 from cutter_agent.evidence.codec import from_json, to_json
-from cutter_agent.files.durable import Folder, Hook, check_name, no_effect, translated
+from cutter_agent.files.durable import Folder, check_name, translated
+from cutter_agent.orchestrator.effects import Hook, no_effect
 from cutter_agent.orchestrator.history import (
     EventKind,
     RunDocument,

@@ -18,6 +18,7 @@ from cutter_agent.errors import (
     StopRunUnknown,
 )
 from cutter_agent.evidence.canonical import Json
+from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.history import (
     EventKind,
     RunDocument,
@@ -80,6 +81,7 @@ class Equipment:
         executor_signer: the executor's key.
         verifier_signer: the verifier's key, another one.
         project: writes the sidecar, the derived view of a run.
+        effects: told of every effect: the place where a test stops the process.
     """
 
     facts_over: Callable[[Select], Facts]
@@ -87,6 +89,7 @@ class Equipment:
     executor_signer: ExecutorSigner
     verifier_signer: VerifierSigner
     project: Callable[[RunHistory, Json], None]
+    effects: Effects = UNWATCHED
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +103,15 @@ class LiveClaim:
 
 @dataclass(frozen=True, slots=True)
 class FreshRows:
-    """The vault inside a step: the same backups, but rows as the step's transaction sees them."""
+    """The vault of a run: the same backups, but rows as its own transaction or reader sees them."""
 
     vault: BackupVault
     select: Select
+    effects: Effects
 
     def take(self, run: RunHeader) -> BackupReceipt:
-        return self.vault.take(run)
+        with self.effects.one("take_backup"):
+            return self.vault.take(run)
 
     def document_rows_sha256(self, document_id: str) -> str:
         return str(self.select(DOCUMENT_ROWS_SHA256, {"document_id": document_id})[0]["sha256"])
@@ -121,15 +126,22 @@ class LiveStep:
     fence: int
     ports: Mapping[type, object]
     facts: Facts
+    effects: Effects
 
     def consume(self, consumption: Consumption) -> None:
-        history.consume(self.connection, self.fence, consumption)
+        with self.effects.one("consume"):
+            history.consume(self.connection, self.fence, consumption)
 
     def append(self, event: RunEvent, documents: Sequence[RunDocument]) -> None:
-        history.append(self.connection, self.run_id, self.fence, event, documents)
+        with self.effects.one(f"append {event.kind}"):
+            history.append(self.connection, self.run_id, self.fence, event, documents)
 
     def close(self) -> None:
-        history.end(self.connection, self.run_id, self.fence, "closed")
+        self.end("closed")
+
+    def end(self, outcome: str) -> None:
+        with self.effects.one(f"end {outcome}"):
+            history.end(self.connection, self.run_id, self.fence, outcome)
 
 
 class LiveSite:
@@ -138,6 +150,7 @@ class LiveSite:
     def __init__(self, logins: Logins, equipment: Equipment) -> None:
         self._logins = logins
         self._equipment = equipment
+        self._effects = equipment.effects
         self._reader: Connection | None = None
         self._facts = equipment.facts_over(self._select)
 
@@ -155,7 +168,7 @@ class LiveSite:
 
     def ports(self, run: RunHeader, warrant: RehearsalWarrant | None) -> Mapping[type, object]:
         del run, warrant
-        return {BackupVault: self._equipment.vault}
+        return {BackupVault: FreshRows(self._equipment.vault, self._select, self._effects)}
 
     def now_utc(self) -> datetime:
         row = self._row(b"SELECT clock_timestamp()", {})
@@ -167,8 +180,14 @@ class LiveSite:
         return secrets.token_hex(16)
 
     def open_run(self, header: RunHeader, event: RunEvent) -> str | None:
-        with connected(self._logins.executor, application="cutter open") as connection:
+        with (
+            connected(self._logins.executor, application="cutter open") as connection,
+            self._effects.one("open_run"),
+        ):
             return history.open_run(connection, header, event)
+
+    def knows(self, run_id: str) -> bool:
+        return self._row(statement("run_header"), {"run_id": run_id}) is not None
 
     def load(self, run_id: str) -> RunHistory:
         connection = self._reading()
@@ -208,7 +227,10 @@ class LiveSite:
                         document_id=document_id,
                     )
                 driver = f"{socket.gethostname()}/{os.getpid()}"
-                row = connection.execute(_CLAIM, {"run_id": run_id, "driver": driver}).fetchone()
+                with self._effects.one("claim"):
+                    row = connection.execute(
+                        _CLAIM, {"run_id": run_id, "driver": driver}
+                    ).fetchone()
             yield LiveClaim(run_id, int(accepted(row, run_id=run_id)["fence"]), connection)
 
     @contextmanager
@@ -246,7 +268,7 @@ class LiveSite:
             if consumption is not None:
                 step.consume(consumption)
             step.append(event, documents)
-            history.end(step.connection, claim.run_id, claim.fence, outcome)
+            step.end(outcome)
 
     def project(self, history: RunHistory, view: Json) -> None:
         self._equipment.project(history, view)
@@ -267,7 +289,11 @@ class LiveSite:
         verifies: bool,
     ) -> Iterator[LiveStep]:
         select = select_on(connection)
-        with translated(run_id=claim.run_id), connection.transaction():
+        with (
+            self._effects.one("transaction"),
+            translated(run_id=claim.run_id),
+            connection.transaction(),
+        ):
             if warrant is not None and not verifies:
                 connection.execute(WRITE_GATE)
             yield LiveStep(
@@ -276,7 +302,9 @@ class LiveSite:
                 fence=claim.fence,
                 ports=self._step_ports(connection, claim, warrant, verifies=verifies),
                 facts=self._equipment.facts_over(select),
+                effects=self._effects,
             )
+            self._effects.hook("before commit")
 
     def _step_ports(
         self,
@@ -287,17 +315,23 @@ class LiveSite:
         verifies: bool,
     ) -> Mapping[type, object]:
         bound: dict[type, object] = {
-            BackupVault: FreshRows(self._equipment.vault, select_on(connection)),
+            BackupVault: FreshRows(self._equipment.vault, select_on(connection), self._effects),
             Ledger: LiveLedger(connection),
         }
         if verifies:
-            bound[Verifier] = LiveVerifier(connection, run_id=claim.run_id, fence=claim.fence)
+            bound[Verifier] = LiveVerifier(
+                connection, run_id=claim.run_id, fence=claim.fence, effects=self._effects
+            )
             bound[VerifierSigner] = self._equipment.verifier_signer
             return bound
         bound[ExecutorSigner] = self._equipment.executor_signer
         if warrant is not None:
             bound[Writer] = LiveWriter(
-                connection, run_id=claim.run_id, fence=claim.fence, warrant=warrant
+                connection,
+                run_id=claim.run_id,
+                fence=claim.fence,
+                warrant=warrant,
+                effects=self._effects,
             )
         return bound
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cutter_agent.errors import StopEvidenceMismatch
+from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.orders import StoredUnit, VerifyRecord
 from cutter_agent.orchestrator.queries import SOURCE_BYTES
 from cutter_agent.postgres.connect import Connection, translated
@@ -53,8 +54,11 @@ class LiveLedger:
 class LiveVerifier:
     """The second pair of eyes: reads and records over the verifier's own connection."""
 
-    def __init__(self, connection: Connection, *, run_id: str, fence: int) -> None:
+    def __init__(
+        self, connection: Connection, *, run_id: str, fence: int, effects: Effects = UNWATCHED
+    ) -> None:
         self._connection = connection
+        self._effects = effects
         self._run = {"run_id": run_id, "fence": fence}
 
     @property
@@ -95,6 +99,6 @@ class LiveVerifier:
             "key_id": result.verifier_key_id,
         }
         run_id = str(self._run["run_id"])
-        with translated(run_id=run_id):
+        with self._effects.one("record_result"), translated(run_id=run_id):
             row = self._connection.execute(_RECORD.encode(), parameters).fetchone()
         accepted(row, run_id=run_id)

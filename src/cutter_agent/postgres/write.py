@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from cutter_agent.document.cutplan import Change
 from cutter_agent.errors import ProductionExecutionNotAuthorized, StopReplayConflict
+from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.orders import (
     ChangeSet,
     Draft,
@@ -65,7 +66,13 @@ class LiveWriter:
     """
 
     def __init__(
-        self, connection: Connection, *, run_id: str, fence: int, warrant: LiveWarrant
+        self,
+        connection: Connection,
+        *,
+        run_id: str,
+        fence: int,
+        warrant: LiveWarrant,
+        effects: Effects = UNWATCHED,
     ) -> None:
         given: object = warrant  # whatever a caller without a type checker brings
         if not isinstance(given, LiveWarrant) or given.run_id != run_id:
@@ -75,6 +82,7 @@ class LiveWriter:
         arrays.teach(connection)
         self._connection = connection
         self._warrant = warrant
+        self._effects = effects
         self._run = {"run_id": run_id, "fence": fence}
 
     @property
@@ -83,6 +91,7 @@ class LiveWriter:
 
     def mint_change_set(self, change_set: ChangeSet) -> None:
         self._call(
+            "mint_change_set",
             _MINT,
             change_set_id=change_set.change_set_id,
             source_version_id=change_set.source_version_id,
@@ -96,7 +105,9 @@ class LiveWriter:
     def create_drafts(self, change_set: ChangeSet, drafts: Iterable[Draft]) -> int:
         for change, chunk in _chunks(drafts):
             sql = _CREATE if change is Change.CREATED else _EDIT
-            self._call(sql, change_set_id=change_set.change_set_id, **_columns(chunk))
+            self._call(
+                "create_drafts", sql, change_set_id=change_set.change_set_id, **_columns(chunk)
+            )
         with self._translated():
             row = self._connection.execute(
                 _HELD,
@@ -112,6 +123,7 @@ class LiveWriter:
     ) -> ManifestReceipt:
         rows = list(blocks)
         answer = self._call(
+            "record_manifest",
             _MANIFEST,
             change_set_id=manifest.change_set_id,
             envelope_id=manifest.envelope_id,
@@ -133,6 +145,7 @@ class LiveWriter:
 
     def enact(self, order: EnactOrder) -> EnactReceipt:
         answer = self._call(
+            "enact",
             _ENACT,
             change_set_id=order.change_set_id,
             decision_id=order.review_decision_id,
@@ -146,8 +159,8 @@ class LiveWriter:
             in_force=int(answer["in_force"]),
         )
 
-    def _call(self, sql: str, **parameters: object) -> dict[str, Any]:
-        with self._translated():
+    def _call(self, effect: str, sql: str, **parameters: object) -> dict[str, Any]:
+        with self._effects.one(effect), self._translated():
             row = self._connection.execute(sql.encode(), {**self._run, **parameters}).fetchone()
         return accepted(row, run_id=self._warrant.run_id)
 

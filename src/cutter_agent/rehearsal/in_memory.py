@@ -14,6 +14,7 @@ from cutter_agent.document.units import KINDS
 from cutter_agent.errors import StopDocumentUnknown, StopSourceUnreadable
 from cutter_agent.evidence.canonical import Json, canonical_bytes, sha256_hex
 from cutter_agent.evidence.codec import to_json
+from cutter_agent.orchestrator.effects import Hook, no_effect
 from cutter_agent.orchestrator.facts import (
     Census,
     DatabaseIdentity,
@@ -32,7 +33,6 @@ from cutter_agent.rehearsal.catalogue import (
     healthy_grants,
     vocab_of,
 )
-from cutter_agent.rehearsal.effects import Hook, no_effect
 from cutter_agent.rehearsal.world import RehearsalWorld
 
 MEDIA_TYPE = "text/markdown"

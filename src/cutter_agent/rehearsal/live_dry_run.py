@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from cutter_agent.document.cutplan import InForceUnit
+from cutter_agent.orchestrator.effects import Hook, no_effect
 from cutter_agent.orchestrator.facts import (
     Census,
     DatabaseIdentity,
@@ -18,7 +19,6 @@ from cutter_agent.orchestrator.facts import (
 )
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.ports import Facts
-from cutter_agent.rehearsal.effects import Hook, no_effect
 from cutter_agent.rehearsal.world import RehearsalWorld
 
 DOC_PREFIX = "ICX-CONST"

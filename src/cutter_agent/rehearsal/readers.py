@@ -8,10 +8,10 @@ from typing import Final
 from cutter_agent.errors import StopEvidenceMismatch, StopReplayConflict
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.merkle import tree_root
+from cutter_agent.orchestrator.effects import Effects
 from cutter_agent.orchestrator.grants import ROLE_VERIFY
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import BackupReceipt, StoredUnit, VerifyRecord
-from cutter_agent.rehearsal.effects import Effects
 from cutter_agent.rehearsal.rows import ResultRow
 from cutter_agent.rehearsal.tables import Tables
 

@@ -12,7 +12,7 @@ from cutter_agent.errors import (
     StopEvidenceMismatch,
     StopReplayConflict,
 )
-from cutter_agent.evidence.canonical import Json, canonical_bytes, sha256_hex
+from cutter_agent.evidence.canonical import canonical_bytes, sha256_hex
 from cutter_agent.evidence.codec import to_json
 from cutter_agent.evidence.merkle import leaf_hash
 from cutter_agent.orchestrator.orders import ChangeSet
@@ -256,15 +256,15 @@ class Tables:
     def canonical(self, document_id: str | None = None) -> bytes:
         """Every row, or every row of one document, as canonical bytes in one order."""
         texts = {v.body_sha256 for v in self.versions if v.document_id == document_id}
-        dump: dict[str, Json] = {}
-        for table in self.every:
+        dump: list[bytes] = []
+        for table in sorted(self.every, key=lambda each: each.name):
             rows = (to_json(row) for row in table)
-            kept = [
-                row
+            lines = sorted(
+                canonical_bytes(row)
                 for row in rows
                 if document_id is None
                 or row.get("document_id") == document_id
                 or row.get("sha256") in texts
-            ]
-            dump[table.name] = sorted(kept, key=canonical_bytes)
-        return canonical_bytes(dump)
+            )
+            dump.append(canonical_bytes(table.name) + b":[" + b",".join(lines) + b"]")
+        return b"{" + b",".join(dump) + b"}"

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Final
 
 from cutter_agent.document.cutplan import InForceUnit
+from cutter_agent.orchestrator.effects import Effects, Hook, no_effect
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import ChangeSet
 from cutter_agent.orchestrator.ports import (
@@ -18,7 +19,6 @@ from cutter_agent.orchestrator.ports import (
     Writer,
 )
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
-from cutter_agent.rehearsal.effects import Effects, Hook, no_effect
 from cutter_agent.rehearsal.readers import RehearsalLedger, RehearsalVault, RehearsalVerifier
 from cutter_agent.rehearsal.rows import (
     DecisionRow,

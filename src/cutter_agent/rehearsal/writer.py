@@ -16,6 +16,7 @@ from cutter_agent.errors import (
 )
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.merkle import tree_root
+from cutter_agent.orchestrator.effects import Effects
 from cutter_agent.orchestrator.orders import (
     ChangeSet,
     Draft,
@@ -26,7 +27,6 @@ from cutter_agent.orchestrator.orders import (
     ManifestReceipt,
 )
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
-from cutter_agent.rehearsal.effects import Effects
 from cutter_agent.rehearsal.rows import (
     AffectedRow,
     BlockRow,

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 Hook: TypeAlias = Callable[[str], None]
 """Told `before …` and `after …` each effect."""
 
 
 def no_effect(name: str) -> None:
-    """Nothing happens: the hook of every ordinary rehearsal."""
+    """Nothing happens: the hook of every ordinary run."""
     del name
 
 
@@ -28,3 +28,7 @@ class Effects:
         self.hook(f"before {name}")
         yield
         self.hook(f"after {name}")
+
+
+UNWATCHED: Final = Effects()
+"""Effects that nobody is told of."""

@@ -78,38 +78,7 @@ def write_verify(
         StopEvidenceMismatch: the roots differ; nothing is recorded then.
         StopReplayConflict: another result is recorded for the manifest.
     """
-    own = Reading(
-        version=reading.version,
-        source=verifier.source_bytes(source.source_version_id or ""),
-        in_force=reading.in_force,
-    )
-    stored = verifier.manifest_leaves(recorded.manifest_envelope_id)
-    expected = own.leaf_hashes
-    mismatches = sum(a != b for a, b in zip(stored, expected, strict=False)) + abs(
-        len(stored) - len(expected)
-    )
-    claim = VerifierClaim(
-        run_id=run.run_id,
-        document_id=run.document_id,
-        executor_envelope_sha256=recorded.envelope_sha256,
-        root_from_database=tree_root(stored).hex(),
-        root_from_source=own.manifest_root,
-        tree_size=len(expected),
-        checks=(
-            CheckResult(
-                "source_is_the_pinned_one", own.source_sha256 == source.facts.source_sha256
-            ),
-            CheckResult("root_is_the_sealed_one", own.manifest_root == recorded.manifest_root),
-            CheckResult("every_leaf_equal", mismatches == 0),
-        ),
-    )
-    if not claim.passed:
-        raise StopEvidenceMismatch(
-            f"{mismatches} of {len(expected)} units differ between source bytes and database",
-            expected=f"root {recorded.manifest_root}",
-            run_id=run.run_id,
-            document_id=run.document_id,
-        )
+    claim, mismatches = _compare(run, source, recorded, reading, verifier)
     statement = verifier_statement(claim, simulated=signer.simulated)
     envelope = seal(IN_TOTO_PAYLOAD_TYPE, statement, [signer]).encode()
     record = VerifyRecord(
@@ -139,3 +108,45 @@ def write_verify(
         signature_verifies=stated == statement,
         simulated=signer.simulated,
     )
+
+
+def _compare(
+    run: RunHeader,
+    source: SourcePinned,
+    recorded: LegBRecorded,
+    reading: Reading,
+    verifier: Verifier,
+) -> tuple[VerifierClaim, int]:
+    """Return what the verifier can claim, and how many leaves differ: none, or it would stop."""
+    own = Reading(
+        version=reading.version,
+        source=verifier.source_bytes(source.source_version_id or ""),
+        in_force=reading.in_force,
+    )
+    stored = verifier.manifest_leaves(recorded.manifest_envelope_id)
+    expected = own.leaf_hashes
+    mismatches = sum(a != b for a, b in zip(stored, expected, strict=False)) + abs(
+        len(stored) - len(expected)
+    )
+    same_source = own.source_sha256 == source.facts.source_sha256
+    claim = VerifierClaim(
+        run_id=run.run_id,
+        document_id=run.document_id,
+        executor_envelope_sha256=recorded.envelope_sha256,
+        root_from_database=tree_root(stored).hex(),
+        root_from_source=own.manifest_root,
+        tree_size=len(expected),
+        checks=(
+            CheckResult("source_is_the_pinned_one", same_source),
+            CheckResult("root_is_the_sealed_one", own.manifest_root == recorded.manifest_root),
+            CheckResult("every_leaf_equal", mismatches == 0),
+        ),
+    )
+    if not claim.passed:
+        raise StopEvidenceMismatch(
+            f"{mismatches} of {len(expected)} units differ between source bytes and database",
+            expected=f"root {recorded.manifest_root}",
+            run_id=run.run_id,
+            document_id=run.document_id,
+        )
+    return claim, mismatches

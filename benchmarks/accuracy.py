@@ -264,7 +264,7 @@ CLML = Dialect(
     blocks=("P", "Para", "Text", "P1group", "P2group", "P3group", "Pblock", "PsubBlock", "P1para", "P2para", "P3para",
             "P4para", "P5para", "Body", "Primary", "Schedules", "ScheduleBody", "UnorderedList", "OrderedList",
             "ListItem", "Legislation", "Tabular", "table", "tr", "tbody", "thead", "td", "th", "PrimaryPrelims",
-            "Title", "IntroductoryText", "EnactingText", "Term"[:0] or "Pblocks"),
+            "Title", "IntroductoryText", "EnactingText", "Pblocks"),
     label=uk_label,
 )  # fmt: skip
 USLM = Dialect(
@@ -278,11 +278,11 @@ USLM = Dialect(
     quoted=("quotedContent",),
     skip=("meta", "toc", "notes", "note", "sourceCredit", "sidenote", "page", "editorialNote", "explanationNote",
           "footnote", "preface", "referenceItem", "designator", "tocItem", "endnote", "citationNote", "editionNote",
-          "officialTitle"[:0] or "pageBreak"),
+          "pageBreak"),
     blocks=("content", "chapeau", "p", "continuation", "main", "level", "table", "tr", "td", "th", "tbody", "thead",
             "layout", "row", "column", "uscDoc", "pLaw", "bill", "statuteCompilation", "enactingFormula", "longTitle",
-            "docTitle", "signatures", "signature", "legislativeHistory", "shortTitle"[:0] or "appropriations",
-            "collection", "component", "publicLaws", "endMarker", "header", "proviso"[:0] or "statutesAtLarge"),
+            "docTitle", "signatures", "signature", "legislativeHistory", "appropriations",
+            "collection", "component", "publicLaws", "endMarker", "header", "statutesAtLarge"),
     label=plain_label,
     by_label=True,
 )  # fmt: skip
@@ -383,7 +383,7 @@ def us_constitution(path: Path) -> Gold:
     return render(root)
 
 
-def nist(path: Path) -> Gold:
+def nist(path: Path) -> Gold:  # noqa: C901 -- one file's shape, told in one place
     root = Node("root")
 
     def label_of(element: ET.Element) -> str:
@@ -427,12 +427,11 @@ def nist(path: Path) -> Gold:
     return render(root)
 
 
-def european(path: Path) -> Gold:
+def european(path: Path) -> Gold:  # noqa: C901, PLR0915 -- one publisher's markup, told in one place
     """Articles, chapters and recitals of an EU act: every paragraph is a line, ids give the starts."""
     lines: list[str] = []
     starts: dict[tuple[str, int], int] = {}
     size = 0
-    pending: list[tuple[str, str]] = []
     above: list[tuple[int, int]] = []
 
     def write(line: str) -> None:
@@ -454,7 +453,7 @@ def european(path: Path) -> Gold:
             return "container"
         return ""
 
-    def walk(element: ET.Element, depth: int) -> None:
+    def walk(element: ET.Element, depth: int) -> None:  # noqa: C901, PLR0912 -- the same
         kind = classify(element.get("id") or "")
         if kind:
             while above and above[-1][0] >= depth:
@@ -516,7 +515,6 @@ def european(path: Path) -> Gold:
     root = ET.parse(path).getroot()  # noqa: S314 -- our own corpus
     body = next((e for e in root.iter() if name(e) == "body"), root)
     walk(body, 0)
-    del pending
     return Gold("".join(lines), starts)
 
 

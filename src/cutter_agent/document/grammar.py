@@ -21,6 +21,7 @@ from cutter_agent.errors import StopRefusedInput
 
 SCHEMA: Final = "cutter.profile/1"
 RULES_MAX: Final = 64
+SPECIFICITY_MAX: Final = 100
 PROFILE_BYTES_MAX: Final = 262_144
 ROLES: Final = ("unit", "group", "zone", "contents")
 """unit: a unit of the text; group: a header that only groups; zone: no content from here on;
@@ -127,6 +128,8 @@ class Profile:
         markdown: True if Markdown's marks are understood (number signs, bold, fences).
         rules: its rules, in order of precedence.
         status: its status cascade.
+        specificity: percent; how much a match says that the text is of this kind (detect.py).
+        hints: words that texts of this kind often hold.
         quotes: pairs of marks that open and close quoted text.
         scan: the one alternation over all forms, anchored at a newline.
         arms: for each alternative of `scan`: its rule and whether it holds a number.
@@ -142,6 +145,8 @@ class Profile:
     markdown: bool
     rules: tuple[Rule, ...]
     status: StatusRules
+    specificity: int
+    hints: tuple[str, ...]
     quotes: tuple[tuple[str, str], ...]
     scan: re.Pattern[str]
     arms: dict[int, tuple[int, bool]]
@@ -176,6 +181,10 @@ def parse_profile(toml: bytes) -> Profile:
     status = _status(fields.table("status"))
     quotes = tuple(_pair(item) for item in fields.texts("quotes"))
     title = fields.text("title")
+    specificity = fields.number("specificity", default=100)
+    if not 0 < specificity <= SPECIFICITY_MAX:
+        raise _refuse(f"the profile's specificity is {specificity}, expected 1 to 100")
+    hints = fields.texts("hints", default=())
     languages = fields.texts("languages")
     fields.finish()
     lead = _LEAD_MARKDOWN if markdown else _LEAD_PLAIN
@@ -192,6 +201,8 @@ def parse_profile(toml: bytes) -> Profile:
         markdown=markdown,
         rules=rules,
         status=status,
+        specificity=specificity,
+        hints=hints,
         quotes=quotes,
         scan=scan,
         arms=arms,

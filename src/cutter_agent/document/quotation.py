@@ -11,6 +11,8 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+_TAIL_CHARACTERS_MAX: Final = 16
+"""Behind the mark that closes several lines stand a stop and hardly a word."""
 _BEFORE_QUOTE: Final = " \t*_#>"
 
 
@@ -109,10 +111,18 @@ def _closings(shadow: str, opening: str, closing: str) -> tuple[list[int], list[
                 waiting.append([len(places)])
             places.append(place)
             ends.append(0)
-        elif waiting:
+        elif waiting and _may_close(shadow, places[waiting[-1][0]], place):
             for row in waiting.pop():
                 ends[row] = found.end()
     return places, ends
+
+
+def _may_close(shadow: str, start: int, place: int) -> bool:
+    """True if a mark here may close what opened there: on one line, or at its line's end."""
+    if shadow.find("\n", start, place) < 0:
+        return True
+    stop = shadow.find("\n", place)
+    return (len(shadow) if stop < 0 else stop) - place <= _TAIL_CHARACTERS_MAX
 
 
 def _is_apostrophe(shadow: str, place: int) -> bool:

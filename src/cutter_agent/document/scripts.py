@@ -23,36 +23,56 @@ _CJK_UNITS: Final = {"十": 10, "拾": 10, "百": 100, "千": 1000}
 _CJK: Final = "".join(_CJK_DIGITS) + "".join(_CJK_UNITS)
 CJK_NUMBER_PATTERN: Final = f"[{_CJK}]{{1,6}}"
 _ORDINALS: Final = (
-    "first primero primera premier première primeiro primeira primo prima întâi întâia erste erster "
-    "erstes første första eerste pierwszy pierwsza první prvý prvi prva прва први первый первая перший "
-    "първа първи πρώτο πρώτη birinci birinchi első ensimmäinen pertama kesatu satu nhất único única unico "
-    "unique uvodni الأول الأولى اول प्रथम פרק-ראשון ראשון ראשונה",
-    "second segundo segunda deuxième secondo seconda doi doilea zweite zweiter zweites andre andra tweede "
-    "drugi druga druhá druhý друга други второй вторая другий втора втори δεύτερο δεύτερη ikinci ikkinchi "
-    "második toinen kedua dua hai الثاني الثانية دوم द्वितीय שני שנייה",
-    "third tercero tercera troisième terzo terza terceiro terceira treilea dritte dritter drittes tredje "
-    "derde trzeci trzecia třetí tretí treći treća трећи трећа третий третья третій трета трети τρίτο τρίτη "
-    "üçüncü uchinchi harmadik kolmas ketiga tiga ba الثالث الثالثة سوم तृतीय שלישי שלישית",
-    "fourth cuarto cuarta quatrième quarto quarta patrulea vierte vierter viertes fjerde fjärde vierde "
-    "czwarty czwarta čtvrtá štvrtá četvrti četvrta четврти четвёртый четвертый четвертая четвертий "
-    "четвърта τέταρτο dördüncü negyedik neljäs keempat empat tư الرابع الرابعة چهارم चतुर्थ רביעי",
-    "fifth quinto quinta cinquième cincilea fünfte fünfter fünftes femte vijfde piąty piąta pátá piata peti "
-    "peta пети пятый пятая п’ятий пета πέμπτο beşinci ötödik viides kelima lima năm الخامس الخامسة پنجم "
-    "पंचम חמישי",
-    "sixth sexto sexta sixième sesto sesta șaselea sechste sechster sjette sjätte zesde szósty szósta šestá "
-    "šesti шести шестой шестая шостий έκτο altıncı hatodik kuudes keenam enam sáu السادس السادسة ششم षष्ठ שישי",
-    "seventh séptimo séptima septième settimo settima sétimo sétima șaptelea siebte siebter sjuende sjunde "
-    "zevende siódmy siódma sedmá sedmi седми седьмой седьмая сьомий έβδομο yedinci hetedik seitsemäs "
-    "ketujuh bảy السابع السابعة هفتم सप्तम שביעי",
-    "eighth octavo octava huitième ottavo ottava oitavo oitava optulea achte achter åttende åttonde achtste "
-    "ósmy ósma osmá osmi осми восьмой восьмая восьмий όγδοο sekizinci nyolcadik kahdeksas kedelapan tám "
-    "الثامن الثامنة هشتم अष्टम שמיני",
-    "ninth noveno novena neuvième nono nona nouălea neunte neunter niende nionde negende dziewiąty "
-    "dziewiąta devátá deveti девети девятый девятая дев’ятий ένατο dokuzuncu kilencedik yhdeksäs "
-    "kesembilan chín التاسع التاسعة نهم नवम תשיעי",
-    "tenth décimo décima dixième decimo decima zecelea zehnte zehnter tiende tionde dziesiąty dziesiąta "
-    "desátá deseti десети десятый десятая десятий δέκατο onuncu tizedik kymmenes kesepuluh mười العاشر "
-    "العاشرة دهم दशम עשירי",
+    (
+        "first primero primera premier première primeiro primeira primo prima întâi întâia erste erster "
+        "erstes første första eerste pierwszy pierwsza první prvý prvi prva прва први первый первая перший "
+        "първа първи πρώτο πρώτη birinci birinchi első ensimmäinen pertama kesatu satu nhất único única unico "
+        "unique uvodni الأول الأولى اول प्रथम פרק-ראשון ראשון ראשונה"
+    ),
+    (
+        "second segundo segunda deuxième secondo seconda doi doilea zweite zweiter zweites andre andra tweede "
+        "drugi druga druhá druhý друга други второй вторая другий втора втори δεύτερο δεύτερη ikinci ikkinchi "
+        "második toinen kedua dua hai الثاني الثانية دوم द्वितीय שני שנייה"
+    ),
+    (
+        "third tercero tercera troisième terzo terza terceiro terceira treilea dritte dritter drittes tredje "
+        "derde trzeci trzecia třetí tretí treći treća трећи трећа третий третья третій трета трети τρίτο τρίτη "
+        "üçüncü uchinchi harmadik kolmas ketiga tiga ba الثالث الثالثة سوم तृतीय שלישי שלישית"
+    ),
+    (
+        "fourth cuarto cuarta quatrième quarto quarta patrulea vierte vierter viertes fjerde fjärde vierde "
+        "czwarty czwarta čtvrtá štvrtá četvrti četvrta четврти четвёртый четвертый четвертая четвертий "
+        "четвърта τέταρτο dördüncü negyedik neljäs keempat empat tư الرابع الرابعة چهارم चतुर्थ רביעי"
+    ),
+    (
+        "fifth quinto quinta cinquième cincilea fünfte fünfter fünftes femte vijfde piąty piąta pátá piata peti "
+        "peta пети пятый пятая п’ятий пета πέμπτο beşinci ötödik viides kelima lima năm الخامس الخامسة پنجم "
+        "पंचम חמישי"
+    ),
+    (
+        "sixth sexto sexta sixième sesto sesta șaselea sechste sechster sjette sjätte zesde szósty szósta šestá "
+        "šesti шести шестой шестая шостий έκτο altıncı hatodik kuudes keenam enam sáu السادس السادسة ششم षष्ठ שישי"
+    ),
+    (
+        "seventh séptimo séptima septième settimo settima sétimo sétima șaptelea siebte siebter sjuende sjunde "
+        "zevende siódmy siódma sedmá sedmi седми седьмой седьмая сьомий έβδομο yedinci hetedik seitsemäs "
+        "ketujuh bảy السابع السابعة هفتم सप्तम שביעי"
+    ),
+    (
+        "eighth octavo octava huitième ottavo ottava oitavo oitava optulea achte achter åttende åttonde achtste "
+        "ósmy ósma osmá osmi осми восьмой восьмая восьмий όγδοο sekizinci nyolcadik kahdeksas kedelapan tám "
+        "الثامن الثامنة هشتم अष्टम שמיני"
+    ),
+    (
+        "ninth noveno novena neuvième nono nona nouălea neunte neunter niende nionde negende dziewiąty "
+        "dziewiąta devátá deveti девети девятый девятая дев’ятий ένατο dokuzuncu kilencedik yhdeksäs "
+        "kesembilan chín التاسع التاسعة نهم नवम תשיעי"
+    ),
+    (
+        "tenth décimo décima dixième decimo decima zecelea zehnte zehnter tiende tionde dziesiąty dziesiąta "
+        "desátá deseti десети десятый десятая десятий δέκατο onuncu tizedik kymmenes kesepuluh mười العاشر "
+        "العاشرة دهم दशम עשירי"
+    ),
     "eleventh undécimo onzième undicesimo onceno elfte elfter одиннадцатый одиннадцатая الحادي",
     "twelfth duodécimo douzième dodicesimo zwölfte zwölfter двенадцатый двенадцатая",
 )

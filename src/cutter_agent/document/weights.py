@@ -115,16 +115,17 @@ def _behind(shadow: str, mark: Mark) -> float:
     if not tail:
         return _ALONE
     first = tail[0]
-    if first == "(" and rest[0] == "(" and label_last.isalnum() and label_last.isascii():
-        return _REFERENCE
+    cited = rest[0] == "(" and label_last.isalnum() and label_last.isascii()
     if _RANGE_RE.fullmatch(tail):
-        return 0.0
-    if any(leader in rest for leader in _LEADERS):
-        return _CONTENTS
-    if first in _LIST_MARKS:
-        return 0.0 if tail[1:].strip()[:1].isupper() else _REFERENCE
-    if separated:
-        return _SEPARATED if not first.islower() else 0.0
-    if first.islower():
-        return _REFERENCE
-    return _BARE_LABEL if len(tail) < _HEADING_CHARACTERS_MAX else 2 * _BARE_LABEL
+        weight = 0.0
+    elif any(leader in rest for leader in _LEADERS):
+        weight = _CONTENTS
+    elif first in _LIST_MARKS:
+        weight = 0.0 if tail[1:].strip()[:1].isupper() else _REFERENCE
+    elif separated:
+        weight = 0.0 if first.islower() else _SEPARATED
+    elif cited or first.islower():
+        weight = _REFERENCE
+    else:
+        weight = _BARE_LABEL if len(tail) < _HEADING_CHARACTERS_MAX else 2 * _BARE_LABEL
+    return weight

@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from cutter_agent.errors import StopReplayConflict
+from cutter_agent.evidence.canonical import parse_canonical
 from cutter_agent.rehearsal import RehearsalWorld
 from cutter_agent.rehearsal.rows import DecisionRow, VersionRow
 from worlds.small import DOC, world_of, writer_of
@@ -85,3 +86,11 @@ def test_an_empty_change_set_is_withdrawn_once() -> None:
     assert writer.withdraw(minted.change_set_id) == 0
     with pytest.raises(StopReplayConflict):
         writer.withdraw(minted.change_set_id)
+
+
+def test_the_rows_are_dumped_as_canonical_json(enacted: RehearsalWorld) -> None:
+    dump = enacted.tables.canonical()
+    value = parse_canonical(dump)
+    assert isinstance(value, dict)
+    assert {name: len(rows) for name, rows in value.items()} == enacted.counters()
+    assert parse_canonical(enacted.tables.canonical(DOC)) == value

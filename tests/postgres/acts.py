@@ -401,3 +401,7 @@ def one(connection: psycopg.Connection, sql: str, *parameters: object) -> object
     row = connection.execute(sql, parameters).fetchone()
     assert row is not None
     return row[0]
+
+
+LINES = [line(n) for n in range(1, 8)]
+"""A document of seven units."""

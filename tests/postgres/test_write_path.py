@@ -14,6 +14,7 @@ from cutter_agent.postgres.connect import select_on
 from cutter_agent.postgres.verify import LiveLedger, LiveVerifier
 from postgres.acts import (
     CODE,
+    LINES,
     in_force,
     line,
     one,
@@ -21,8 +22,6 @@ from postgres.acts import (
     session,
     versions_in_force,
 )
-
-LINES = [line(n) for n in range(1, 8)]
 
 
 def test_a_cut_comes_into_force_through_every_leg(database: Database):
@@ -129,9 +128,9 @@ def test_other_content_under_a_known_id_is_a_conflict(database: Database, part: 
             "heading": ("heading", "?"),
         }[part]
         connection.execute(
-            f"UPDATE iu.unit_version SET {column} = %b WHERE address = %s"  # noqa: S608
+            f"UPDATE iu.unit_version SET {column} = %b WHERE address = %s"
             if part == "body"
-            else f"UPDATE iu.unit_version SET {column} = %s WHERE address = %s",  # noqa: S608
+            else f"UPDATE iu.unit_version SET {column} = %s WHERE address = %s",
             (value, f"{CODE}/DIEU-1"),
         )
     with pytest.raises(StopReplayConflict), cut.writing() as (_, writer):
@@ -173,10 +172,16 @@ def test_sets_of_many_calls_are_one_transaction(
     cut = open_cut(database, LINES)
     drafts = cut.drafts()
     drafts[-1] = replace(drafts[-1], version_id=drafts[0].version_id)
-    with pytest.raises(StopReplayConflict), cut.writing() as (connection, writer):
-        history.consume(connection, cut.fence, cut.consumption(Gate.SG_1, cut.request(Gate.SG_1)))
-        writer.mint_change_set(cut.change_set())
-        writer.create_drafts(cut.change_set(), drafts)
+
+    def write_all() -> None:
+        with cut.writing() as (connection, writer):
+            consumption = cut.consumption(Gate.SG_1, cut.request(Gate.SG_1))
+            history.consume(connection, cut.fence, consumption)
+            writer.mint_change_set(cut.change_set())
+            writer.create_drafts(cut.change_set(), drafts)
+
+    with pytest.raises(StopReplayConflict):
+        write_all()
     with session(database) as connection:
         assert one(connection, "SELECT count(*) FROM iu.unit_version") == 0
         assert one(connection, "SELECT count(*) FROM cutter_governance.approval_use") == 0

@@ -23,26 +23,29 @@ $$;
 COMMENT ON FUNCTION cutter_governance.refuse_other_columns() IS
   'Refuses an update of any column but those named as the trigger''s arguments.';
 
-CREATE OR REPLACE FUNCTION cutter_governance.refuse_ddl() RETURNS event_trigger
+CREATE OR REPLACE FUNCTION cutter_migration.refuse_ddl() RETURNS event_trigger
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
-  -- GRANT, REVOKE and ALTER DEFAULT PRIVILEGES report no schema, so their tag alone refuses them.
   v_refused text;
 BEGIN
   IF current_setting('cutter.migration', true) = 'on' THEN
     RETURN;
   END IF;
+  -- It runs as whoever gave the command, so it calls no function of ours: others may not execute those.
   IF TG_TAG IN ('GRANT', 'REVOKE', 'ALTER DEFAULT PRIVILEGES') THEN
-    v_refused := TG_TAG;
+    v_refused := TG_TAG;  -- these report no schema, so their tag alone refuses them
   ELSIF TG_EVENT = 'sql_drop' THEN
-    SELECT d.object_type || ' ' || d.object_identity INTO v_refused
-    FROM pg_event_trigger_dropped_objects() AS d
-    WHERE NOT d.is_temporary AND cutter_governance.is_ours(d.schema_name, d.object_identity)
+    SELECT o.object_type || ' ' || o.object_identity INTO v_refused
+    FROM pg_event_trigger_dropped_objects() AS o
+    -- Triggers, rules and policies report no schema; their identity ends in `on schema.table`.
+    WHERE NOT o.is_temporary AND coalesce(o.schema_name, o.object_identity)
+      ~ '(^| on )(iu|cutter_governance|cutter_migration)(\.|$)'
     LIMIT 1;
   ELSE
-    SELECT c.command_tag || ' ' || coalesce(c.object_identity, '') INTO v_refused
-    FROM pg_event_trigger_ddl_commands() AS c
-    WHERE cutter_governance.is_ours(c.schema_name, c.object_identity)
+    SELECT o.command_tag || ' ' || coalesce(o.object_identity, '') INTO v_refused
+    FROM pg_event_trigger_ddl_commands() AS o
+    WHERE coalesce(o.schema_name, o.object_identity, '')
+      ~ '(^| on )(iu|cutter_governance|cutter_migration)(\.|$)'
     LIMIT 1;
   END IF;
   IF v_refused IS NOT NULL THEN
@@ -50,16 +53,6 @@ BEGIN
   END IF;
 END;
 $$;
-COMMENT ON FUNCTION cutter_governance.refuse_ddl() IS
+-- In a schema of its own: dropped with the schema it guards, its event triggers would go with it.
+COMMENT ON FUNCTION cutter_migration.refuse_ddl() IS
   'Refuses every change of shape, owner or grant of our schemas outside a migration.';
-
-CREATE OR REPLACE FUNCTION cutter_governance.is_ours(p_schema text, p_identity text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE AS $$
-  -- Triggers, rules and policies report no schema; their identity ends in `on schema.table`.
-  SELECT coalesce(
-    p_schema IN ('iu', 'cutter_governance', 'cutter_migration')
-    OR p_identity IN ('iu', 'cutter_governance', 'cutter_migration')
-    OR p_schema IS NULL AND p_identity ~ ' on (iu|cutter_governance|cutter_migration)\.',
-    false);
-$$;
-COMMENT ON FUNCTION cutter_governance.is_ours(text, text) IS 'True if the object lies in one of our schemas.';

@@ -1,6 +1,6 @@
 -- Grants: exactly those of orchestrator/grants.py, and sight of every row. No role may change a table.
 
-REVOKE ALL ON ALL FUNCTIONS IN SCHEMA iu, cutter_governance
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA iu, cutter_governance, cutter_migration
   FROM PUBLIC, cutter_reader, cutter_exec, cutter_verify, cutter_review, cutter_admin;
 REVOKE ALL ON ALL TABLES IN SCHEMA iu, cutter_governance, cutter_migration
   FROM PUBLIC, cutter_reader, cutter_exec, cutter_verify, cutter_review, cutter_admin;

@@ -2,8 +2,8 @@
 
 DROP EVENT TRIGGER IF EXISTS cutter_refuse_ddl;
 DROP EVENT TRIGGER IF EXISTS cutter_refuse_drop;
-CREATE EVENT TRIGGER cutter_refuse_ddl ON ddl_command_end EXECUTE FUNCTION cutter_governance.refuse_ddl();
-CREATE EVENT TRIGGER cutter_refuse_drop ON sql_drop EXECUTE FUNCTION cutter_governance.refuse_ddl();
+CREATE EVENT TRIGGER cutter_refuse_ddl ON ddl_command_end EXECUTE FUNCTION cutter_migration.refuse_ddl();
+CREATE EVENT TRIGGER cutter_refuse_drop ON sql_drop EXECUTE FUNCTION cutter_migration.refuse_ddl();
 ALTER EVENT TRIGGER cutter_refuse_ddl ENABLE ALWAYS;
 ALTER EVENT TRIGGER cutter_refuse_drop ENABLE ALWAYS;
 COMMENT ON EVENT TRIGGER cutter_refuse_ddl IS 'Refuses changes of our schemas outside a migration.';

@@ -131,7 +131,7 @@ def armor(public_key: PublicKey, signature: bytes, namespace: str) -> str:
     flags, counter = None, None
     if public_key.hardware and len(tail) == _TOKEN_TAIL.size:
         flags, counter = _TOKEN_TAIL.unpack(tail)
-    elif public_key.hardware or tail:
+    elif tail:
         _refuse(f"a signature of {len(signature)} bytes for {public_key.algorithm}")
     raw = signature[:SIGNATURE_BYTES]
     return encode_armor(Signature(public_key, namespace, _SIGNING_HASH, raw, flags, counter))
@@ -242,8 +242,6 @@ def _decode_inner(inner: bytes, key: PublicKey) -> tuple[bytes, int | None, int 
     if algorithm != key.algorithm.encode("ascii"):
         _invalid("the signature's algorithm differs from its key's")
     raw, rest = take_string(rest)
-    if len(raw) != SIGNATURE_BYTES:
-        _invalid(f"an Ed25519 signature of {len(raw)} bytes, not {SIGNATURE_BYTES}")
     if key.hardware and len(rest) == _TOKEN_TAIL.size:
         flags, counter = _TOKEN_TAIL.unpack(rest)
         return raw, flags, counter

@@ -146,11 +146,14 @@ def edited(change: Callable[[dict[str, object]], None]) -> bytes:
         edited(lambda value: value.update(payload="e31=")),
         edited(lambda value: value.update(signatures={})),
         edited(lambda value: value.update(signatures=["x"])),
+        edited(lambda value: value.update(signatures=[1])),
+        edited(lambda value: value.update(signatures={"keyid": 1})),
         edited(lambda value: value["signatures"][0].pop("keyid")),
         edited(lambda value: value["signatures"][0].update(keyid=1)),
         edited(lambda value: value["signatures"][0].update(cert="x")),
         edited(lambda value: value["signatures"][0].update(sig="AAAA")),
         edited(lambda value: value["signatures"][0].update(sig="!")),
+        edited(lambda value: value["signatures"][0].update(sig=1)),
         DATA + b"\n",
         DATA.replace(b'{"payload"', b'{"payload":"e30=","payload"', 1),
         json.dumps(json.loads(DATA), indent=1).encode(),
@@ -158,7 +161,7 @@ def edited(change: Callable[[dict[str, object]], None]) -> bytes:
 )
 def test_anything_but_one_canonical_envelope_is_refused(data: bytes):
     with pytest.raises((StopEvidenceMismatch, StopRefusedInput)):
-        opened(data)
+        parse_envelope(data)
 
 
 def test_every_bit_of_an_envelope_counts():

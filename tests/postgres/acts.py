@@ -210,7 +210,7 @@ class Cut:
             for unit in self.units
         ]
 
-    def request(self, gate: Gate, **changes: str) -> bytes:
+    def request(self, gate: Gate, /, **changes: str) -> bytes:
         now = datetime.now(UTC)
         header = ApprovalRequest(
             schema="cutter.approval-request/1",
@@ -279,7 +279,7 @@ class Cut:
             connection.execute(WRITE_GATE)
             yield connection, self.writer(connection)
 
-    def approve(self, gate: Gate, **changes: str) -> None:
+    def approve(self, gate: Gate, /, **changes: str) -> None:
         with session(self.database, "cutter_exec") as connection, connection.transaction():
             history.consume(
                 connection, self.fence, self.consumption(gate, self.request(gate, **changes))

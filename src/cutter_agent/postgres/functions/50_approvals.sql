@@ -15,6 +15,10 @@ BEGIN
     RAISE EXCEPTION 'approval % was used before', encode(v_sha256, 'hex') USING ERRCODE = 'CU013';
   END IF;
   v_run := cutter_governance.guard_run(p_run_id, p_fence);
+  IF p_gate <> 'SG_3_failure_escalation' AND EXISTS (
+      SELECT FROM cutter_governance.approval_use AS u WHERE u.run_id = p_run_id AND u.gate = p_gate) THEN
+    RAISE EXCEPTION 'run % has used an approval of % before', p_run_id, p_gate USING ERRCODE = 'CU013';
+  END IF;
   v_header := split_part(convert_from(p_request, 'UTF8'), E'\n---\n', 1);
   v_expires := cutter_governance.request_life(v_header, p_gate);
   PERFORM cutter_governance.request_fits(v_header, v_run, p_gate, p_persons);

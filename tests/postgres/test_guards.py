@@ -1,0 +1,429 @@
+"""What every writer asks first: fence, switch, approval, login, order. Each guard refuses alone."""
+
+import hashlib
+from dataclasses import replace
+
+import pytest
+from psycopg import errors
+
+from clusters.databases import Database
+from cutter_agent.errors import (
+    ApprovalConsumedAlready,
+    ProductionExecutionNotAuthorized,
+    Stop,
+    StopApprovalExpired,
+    StopApprovalInvalid,
+    StopDrift,
+    StopEvidenceMismatch,
+    StopGrantDelta,
+    StopInvariantFailed,
+    StopLockBusy,
+    StopReplayConflict,
+    StopRunUnknown,
+)
+from cutter_agent.orchestrator.history import EventKind, RunEvent
+from cutter_agent.orchestrator.states import Gate
+from cutter_agent.orchestrator.warrant import RehearsalWarrant
+from cutter_agent.postgres import history
+from cutter_agent.postgres.connect import stop_of
+from cutter_agent.postgres.write import LiveWriter
+from postgres.acts import (
+    LINES,
+    STARTER,
+    Cut,
+    add_source,
+    line,
+    one,
+    open_cut,
+    session,
+    turn_switch,
+)
+
+STOP_EVENT = RunEvent(2, EventKind.STOP, "2026-01-01T00:00:00Z", {"code": "STOP_DRIFT"})
+
+
+@pytest.fixture
+def cut(database: Database) -> Cut:
+    """A claimed run that may write once it is approved."""
+    return open_cut(database, LINES)
+
+
+def mint(cut: Cut) -> None:
+    with cut.writing() as (_, writer):
+        writer.mint_change_set(cut.change_set())
+
+
+def test_nothing_is_written_without_the_approval_of_the_cut(cut: Cut):
+    with pytest.raises(StopApprovalInvalid, match="SG_1"):
+        mint(cut)
+    cut.approve(Gate.SG_1)
+    mint(cut)
+
+
+def test_nothing_is_enacted_without_the_approval_of_the_lifecycle(cut: Cut):
+    cut.draft()
+    cut.seal()
+    cut.verify()
+    with pytest.raises(StopApprovalInvalid, match="SG_2"), cut.writing() as (_, writer):
+        writer.enact(cut.order())
+
+
+def test_nothing_is_enacted_that_nobody_verified(cut: Cut):
+    cut.draft()
+    cut.seal()
+    with pytest.raises(StopInvariantFailed, match="verified"):
+        cut.enact()
+
+
+@pytest.mark.parametrize("act", ["mint", "draft", "seal", "enact"])
+def test_every_writer_asks_the_switch_itself(database: Database, cut: Cut, act: str):
+    if act != "mint":
+        cut.draft()
+    if act == "enact":
+        cut.seal()
+        cut.verify()
+    turn_switch(database, armed=False)
+    acts = {"mint": cut.draft, "draft": lambda: create(cut), "seal": cut.seal, "enact": cut.enact}
+    with pytest.raises(ProductionExecutionNotAuthorized, match="switch is off"):
+        acts[act]()
+
+
+def create(cut: Cut) -> None:
+    with cut.writing() as (_, writer):
+        writer.create_drafts(cut.change_set(), cut.drafts())
+
+
+def test_a_stop_is_recorded_and_a_run_ended_with_the_switch_off(database: Database, cut: Cut):
+    cut.draft()
+    turn_switch(database, armed=False)
+    with session(database, "cutter_exec") as connection, connection.transaction():
+        history.append(connection, cut.run_id, cut.fence, STOP_EVENT, [])
+        history.end(connection, cut.run_id, cut.fence, "ended")
+    with session(database) as connection:
+        assert one(connection, "SELECT outcome FROM cutter_governance.run") == "ended"
+
+
+@pytest.mark.parametrize("act", ["draft", "seal", "verify", "enact", "append", "end"])
+def test_whoever_claimed_earlier_changes_nothing_any_more(database: Database, cut: Cut, act: str):
+    if act in {"seal", "verify", "enact"}:
+        cut.draft()
+    if act in {"verify", "enact"}:
+        cut.seal()
+    if act == "enact":
+        cut.verify()
+    late = replace(cut)
+    cut.claim()
+
+    def append() -> None:
+        with session(database, "cutter_exec") as connection:
+            history.append(connection, late.run_id, late.fence, STOP_EVENT, [])
+
+    acts = {
+        "draft": late.draft,
+        "seal": late.seal,
+        "verify": late.verify,
+        "enact": late.enact,
+        "append": append,
+        "end": lambda: late.end("ended"),
+    }
+    with pytest.raises(StopLockBusy, match="fence"):
+        acts[act]()
+
+
+def test_a_run_that_is_over_takes_nothing_more(database: Database, cut: Cut):
+    cut.end("ended")
+    cut.end("ended")
+    with pytest.raises(StopLockBusy, match="over"):
+        cut.draft()
+    with pytest.raises(StopLockBusy, match="over"):
+        cut.end("voided")
+
+
+def test_a_run_with_open_drafts_cannot_close_as_well(cut: Cut):
+    cut.draft()
+    with pytest.raises(StopInvariantFailed, match="open change set"):
+        cut.end("closed")
+
+
+@pytest.mark.parametrize(
+    ("changes", "stop"),
+    [
+        ({"run_id": "ictr-20260101T000000Z-ffffffff"}, StopApprovalInvalid),
+        ({"gate": Gate.SG_2.value, "review_decision_id": "x"}, StopApprovalInvalid),
+        ({"mode": "dryrun"}, StopApprovalInvalid),
+        ({"document_id": "ICX-OTHER"}, StopApprovalInvalid),
+        ({"database": "1/1"}, StopApprovalInvalid),
+        ({"starter": "somebody"}, StopApprovalInvalid),
+        ({"schema": "cutter.approval-request/2"}, StopApprovalInvalid),
+        ({"issued_utc": "none"}, Stop),
+        ({"issued_utc": "2020-01-01T00:00:00Z"}, StopApprovalInvalid),
+        ({"issued_utc": "2999-01-01T00:00:00Z"}, StopApprovalInvalid),
+        (
+            {"issued_utc": "2020-01-01T00:00:00Z", "expires_utc": "2020-01-01T20:00:00Z"},
+            StopApprovalExpired,
+        ),
+    ],
+)
+def test_an_approval_of_something_else_is_refused_by_the_database(
+    cut: Cut, changes: dict[str, str], stop: type[Stop]
+):
+    with pytest.raises(stop):
+        cut.approve(Gate.SG_1, **changes)
+
+
+def test_the_starters_own_approval_is_refused_by_the_database(database: Database, cut: Cut):
+    consumption = cut.consumption(Gate.SG_1, cut.request(Gate.SG_1), person=STARTER)
+    with (
+        session(database, "cutter_exec") as connection,
+        pytest.raises(StopApprovalInvalid, match=STARTER),
+    ):
+        history.consume(connection, cut.fence, consumption)
+
+
+def test_an_approval_nobody_signed_is_refused_by_the_database(database: Database, cut: Cut):
+    consumption = cut.consumption(Gate.SG_1, cut.request(Gate.SG_1))
+    bare = replace(consumption, signatures=(), persons=(), key_ids=())
+    with (
+        session(database, "cutter_exec") as connection,
+        pytest.raises(StopApprovalInvalid, match="at least one"),
+    ):
+        history.consume(connection, cut.fence, bare)
+
+
+def test_a_key_that_signed_nothing_is_refused_before_the_database(database: Database, cut: Cut):
+    consumption = cut.consumption(Gate.SG_1, cut.request(Gate.SG_1))
+    claimed = replace(consumption, key_ids=("SHA256:other",))
+    with (
+        session(database, "cutter_exec") as connection,
+        pytest.raises(StopApprovalInvalid, match="no signature"),
+    ):
+        history.consume(connection, cut.fence, claimed)
+
+
+def test_an_approval_is_used_once_in_the_whole_database(database: Database, cut: Cut):
+    request = cut.request(Gate.SG_1)
+    other = open_cut(database, LINES, code="ICX-OTHER", entropy="00000005")
+    for which, stop in (
+        (cut, None),
+        (cut, ApprovalConsumedAlready),
+        (other, ApprovalConsumedAlready),
+    ):
+        consumption = replace(which.consumption(Gate.SG_1, request), run_id=which.run_id)
+        with session(database, "cutter_exec") as connection:
+            if stop is None:
+                history.consume(connection, which.fence, consumption)
+                continue
+            with pytest.raises(stop):
+                history.consume(connection, which.fence, consumption)
+
+
+def test_an_approval_is_unspent_when_its_effect_is_undone(database: Database, cut: Cut):
+    request = cut.request(Gate.SG_1)
+    with session(database, "cutter_exec") as connection:
+        with connection.transaction(force_rollback=True):
+            history.consume(connection, cut.fence, cut.consumption(Gate.SG_1, request))
+        with connection.transaction():
+            history.consume(connection, cut.fence, cut.consumption(Gate.SG_1, request))
+
+
+def test_escalations_may_be_decided_again_and_again(database: Database, cut: Cut):
+    for nonce in ("1" * 32, "2" * 32):
+        cut.approve(Gate.SG_3, decision="retry", nonce=nonce)
+    with session(database) as connection:
+        assert one(connection, "SELECT max(n) FROM cutter_governance.approval_use") == 2
+    cut.approve(Gate.SG_1, nonce="3" * 32)
+    with pytest.raises(ApprovalConsumedAlready):
+        cut.approve(Gate.SG_1, nonce="4" * 32)
+
+
+def test_only_the_verifiers_login_records_a_verification(database: Database, cut: Cut):
+    cut.draft()
+    cut.seal()
+    with pytest.raises(StopGrantDelta):
+        cut.verify(role="cutter_exec")
+    with pytest.raises(StopEvidenceMismatch):
+        cut.verify(role="")  # a superuser may execute it, and is not the verifier
+    cut.verify()
+
+
+@pytest.mark.parametrize(
+    ("role", "phase", "kind"),
+    [
+        ("cutter_exec", "write_verify", EventKind.PHASE),
+        ("cutter_verify", "cut_leg_a", EventKind.PHASE),
+        ("cutter_verify", "write_verify", EventKind.STOP),
+    ],
+)
+def test_each_login_appends_its_own_phases_only(
+    database: Database, cut: Cut, role: str, phase: str, kind: EventKind
+):
+    event = RunEvent(2, kind, "2026-01-01T00:00:00Z", {"phase": phase})
+    with session(database, role) as connection, pytest.raises(StopGrantDelta, match="may not"):
+        history.append(connection, cut.run_id, cut.fence, event, [])
+
+
+def test_a_verifiers_key_is_never_the_executors(cut: Cut):
+    cut.draft()
+    cut.seal()
+    with pytest.raises(StopEvidenceMismatch):
+        cut.verify(replace(cut.verify_record(), verifier_key_id="SHA256:executor"))
+
+
+@pytest.mark.parametrize("field", ["root_from_source_sha256", "root_in_database_sha256"])
+def test_a_root_that_is_not_the_rows_is_not_recorded(cut: Cut, field: str):
+    cut.draft()
+    cut.seal()
+    with pytest.raises(StopEvidenceMismatch):
+        cut.verify(replace(cut.verify_record(), **{field: "00" * 32}))
+
+
+def test_a_manifest_is_verified_once(cut: Cut):
+    cut.draft()
+    cut.seal()
+    cut.verify()
+    with pytest.raises(StopReplayConflict):
+        cut.verify(replace(cut.verify_record(), envelope=b'{"other":1}'))
+
+
+def test_a_manifest_with_another_root_leaf_or_version_is_refused(database: Database, cut: Cut):
+    cut.draft()
+    manifest, blocks = cut.manifest(), cut.blocks()
+    other_leaf = [replace(blocks[0], leaf_sha256=b"\0" * 32), *blocks[1:]]
+    other_unit = [replace(blocks[0], unit_id=blocks[1].unit_id), *blocks[1:]]
+    for wrong, its_blocks, stop in (
+        (replace(manifest, root_sha256="00" * 32), blocks, StopEvidenceMismatch),
+        (manifest, other_leaf, StopEvidenceMismatch),
+        (manifest, other_unit, StopEvidenceMismatch),
+        (manifest, blocks[1:], StopInvariantFailed),
+        (manifest, [*blocks[:-1], blocks[0]], StopReplayConflict),
+    ):
+        with pytest.raises(stop), cut.writing() as (_, writer):
+            writer.record_manifest(wrong, its_blocks)
+    with session(database) as connection:
+        assert one(connection, "SELECT count(*) FROM cutter_governance.manifest_envelope") == 0
+
+
+def test_another_manifest_for_the_same_change_set_is_a_conflict(cut: Cut):
+    cut.draft()
+    cut.seal()
+    with pytest.raises(StopReplayConflict), cut.writing() as (_, writer):
+        writer.record_manifest(replace(cut.manifest(), executor_key_id="SHA256:x"), cut.blocks())
+
+
+def test_only_the_newest_source_version_is_cut(database: Database, cut: Cut):
+    add_source(database, [*LINES, line(8)])
+    with pytest.raises(StopDrift):
+        cut.draft()
+
+
+def test_enactment_takes_the_effective_date_of_the_source(cut: Cut):
+    cut.draft()
+    cut.seal()
+    cut.verify()
+    with pytest.raises(StopDrift):
+        cut.enact(effective="2030-01-01")
+
+
+def test_a_change_set_is_minted_once_and_only_as_it_was(cut: Cut):
+    cut.draft()
+    other = replace(cut.change_set(), kept=1)
+    with pytest.raises(StopReplayConflict), cut.writing() as (_, writer):
+        writer.mint_change_set(other)
+
+
+def test_an_edit_must_follow_the_version_in_force(database: Database, cut: Cut):
+    cut.draft()
+    drafts = [replace(cut.drafts()[0], version_no=2)]
+    with pytest.raises(Stop), cut.writing() as (_, writer):
+        writer.create_drafts(cut.change_set(), drafts)
+    with session(database) as connection:
+        assert one(connection, "SELECT max(version_no) FROM iu.unit_version") == 1
+
+
+def test_fewer_drafts_than_minted_are_not_enacted(database: Database, cut: Cut):
+    with cut.writing() as (connection, writer):
+        history.consume(connection, cut.fence, cut.consumption(Gate.SG_1, cut.request(Gate.SG_1)))
+        writer.mint_change_set(cut.change_set())
+        writer.create_drafts(cut.change_set(), cut.drafts()[1:])
+    with pytest.raises(Stop):
+        cut.seal()
+
+
+def test_a_set_of_other_size_than_it_says_is_refused(cut: Cut):
+    cut.draft()
+    with cut.writing() as (connection, _), pytest.raises(errors.DatabaseError) as refused:
+        connection.execute(
+            "SELECT iu.fn_iu_create_set(%s, %s, %s::uuid, 2, '{}', '{}', '{}', '{}', '{}', '{}', '{}',"
+            " '{}', '{}', '{}', '{}', '{}', '{}')",
+            (cut.run_id, cut.fence, cut.change_set_id),
+        )
+    assert isinstance(stop_of(refused.value), StopInvariantFailed)
+
+
+def test_one_unit_is_a_set_of_one(database: Database, cut: Cut):
+    cut.approve(Gate.SG_1)
+    mint(cut)
+    draft = cut.drafts()[0]
+    unit = draft.planned
+    attributes = dict(unit.attributes)
+    call = (
+        "SELECT iu.fn_iu_create(%s, %s, %s::uuid, %s::uuid, %s::uuid, %s, %s, %s, %s, %s, %s, %s,"
+        " %s, decode(%s, 'hex'), %s) ->> 'status'"
+    )
+    values = (
+        cut.run_id,
+        cut.fence,
+        cut.change_set_id,
+        draft.version_id,
+        draft.unit_id,
+        unit.address,
+        unit.kind,
+        unit.parent,
+        unit.ordinal,
+        attributes["alias"],
+        attributes["heading"],
+        attributes["num"],
+        list(unit.own_spans[0]),
+        unit.body_sha256,
+        draft.body.decode(),
+    )
+    with session(database, "cutter_exec") as connection:
+        assert one(connection, call, *values) == "created"
+        assert one(connection, call, *values) == "exists_complete"
+        changed = [*values[:-1], draft.body.decode()]
+        changed[5] += "9"
+        assert one(connection, call, *changed) == "exists_conflict"
+
+
+def test_a_live_writer_takes_no_other_warrant(database: Database, cut: Cut):
+    other = open_cut(database, LINES, code="ICX-OTHER", entropy="00000005")
+    with session(database, "cutter_exec") as connection:
+        for warrant in (None, RehearsalWarrant(cut.run_id), other.warrant()):
+            with pytest.raises(ProductionExecutionNotAuthorized):
+                LiveWriter(connection, run_id=cut.run_id, fence=1, warrant=warrant)
+
+
+def test_unknown_runs_are_unknown_everywhere(database: Database):
+    ghost = "ictr-20260101T000000Z-00000000"
+    with session(database, "cutter_exec") as connection:
+        with pytest.raises(StopRunUnknown):
+            history.load(connection, ghost)
+        with pytest.raises(StopRunUnknown):
+            history.append(connection, ghost, 1, STOP_EVENT, [])
+        with pytest.raises(StopRunUnknown):
+            history.end(connection, ghost, 1, "ended")
+
+
+def test_a_source_added_again_is_the_same_version(database: Database):
+    first = add_source(database, LINES)
+    assert add_source(database, LINES) == first
+    second = add_source(database, [line(1)])
+    assert second != first
+    with session(database) as connection:
+        numbers = connection.execute(
+            "SELECT version_no, sha256 FROM iu.source_version ORDER BY version_no"
+        ).fetchall()
+    assert numbers == [
+        (1, hashlib.sha256(b"".join(LINES)).digest()),
+        (2, hashlib.sha256(line(1)).digest()),
+    ]

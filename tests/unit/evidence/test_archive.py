@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
-from cutter_agent.evidence.archive import pack, unpack
+from cutter_agent.evidence.archive import FILES_MAX, pack, unpack
 from cutter_agent.evidence.canonical import sha256_hex
 
 FILES = {"b/data": bytes(range(256)) * 10, "a.txt": b"text\n", "empty": b""}
@@ -54,6 +54,20 @@ def test_a_name_that_an_unzip_could_misread_is_refused(name: str):
         pack({name: b""})
 
 
+def test_limits_are_met_from_both_sides():
+    assert unpack(DATA, size_bytes_max=len(DATA)) == FILES
+    with pytest.raises(StopEvidenceMismatch, match="over its limit"):
+        unpack(DATA, size_bytes_max=len(DATA) - 1)
+    assert pack({"a": b"123"}, size_bytes_max=3)
+    with pytest.raises(StopRefusedInput, match="limits"):
+        pack({"a": b"1234"}, size_bytes_max=3)
+    assert pack({"a" * 200: b""})
+    many = {f"f{number}": b"" for number in range(FILES_MAX)}
+    assert pack(many)
+    with pytest.raises(StopRefusedInput, match="limits"):
+        pack(many | {"one-more": b""})
+
+
 def rezipped(files: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> bytes:
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", compression) as archive:
@@ -81,6 +95,12 @@ def rezipped(files: dict[str, bytes], compression: int = zipfile.ZIP_STORED) -> 
 def test_other_bytes_are_no_archive_of_ours(data: bytes):
     with pytest.raises(StopEvidenceMismatch):
         unpack(data)
+
+
+def test_a_compressed_archive_is_refused_before_it_is_unpacked():
+    for compression in (zipfile.ZIP_DEFLATED, zipfile.ZIP_LZMA):
+        with pytest.raises(StopEvidenceMismatch, match="compressed"):
+            unpack(rezipped({"bomb": bytes(1_000_000)}, compression))
 
 
 def test_every_bit_of_an_archive_counts():

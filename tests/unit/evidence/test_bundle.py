@@ -498,6 +498,13 @@ def test_a_changed_file_is_found_even_when_the_archive_is_made_anew(change: File
     assert [(check.id, check.held) for check in checks] == [("bundle_whole", False)]
 
 
+def test_a_bundle_of_another_schema_says_so():
+    files = unpack(DATA)
+    files["bundle.json"] = files["bundle.json"].replace(b"bundle/1", b"bundle/2")
+    [check] = verify_bundle(pack(files))
+    assert "cutter.evidence-bundle/2" in check.because
+
+
 def test_no_bit_of_a_bundle_can_be_changed():
     for place in range(0, len(DATA), 97):
         changed = DATA[:place] + bytes([DATA[place] ^ 1]) + DATA[place + 1 :]

@@ -130,6 +130,11 @@ ROOT_LINE = base64.b64encode(TREE.root()) + b"\n"
         NOTE.replace(b"\n60\n", b"\n6_0\n"),
         NOTE.replace(b"\n60\n", "\n\u0666\u0660\n".encode()),
         NOTE.replace(b"\n60\n", b"\n" + b"9" * 30 + b"\n"),
+        NOTE.replace(b"\n60\n", b"\n" + b"9" * 5000 + b"\n"),
+        NOTE.replace(b"\n60\n", "\n\u00b2\n".encode()),
+        NOTE + b"other AAAAAAAA\n",
+        NOTE + "\u2014 other AAAAAA==\n".encode(),
+        NOTE + "\u2014 other\t AAAAAAAA\n".encode(),
         NOTE.replace(ROOT_LINE, ROOT_LINE + b"extension\n"),
         NOTE.replace(ROOT_LINE, b""),
         NOTE.replace(ROOT_LINE, ROOT_LINE[:-2] + b"\n"),
@@ -148,6 +153,35 @@ ROOT_LINE = base64.b64encode(TREE.root()) + b"\n"
 def test_a_note_in_another_form_is_refused(note: bytes):
     with pytest.raises(StopRefusedInput):
         verify_checkpoint(note, KEY)
+
+
+def test_limits_of_a_note_are_met_from_both_sides():
+    largest = Checkpoint(ORIGIN, 2**63 - 1, TREE.root())
+    assert verify_checkpoint(sign_checkpoint(largest, SIGNER), KEY) == largest
+    assert verify_checkpoint(NOTE + OTHERS_LINE * 63, KEY) == HEAD
+    for count, reason in ((65_536, "three lines"), (65_537, "limit 65536")):
+        with pytest.raises(StopRefusedInput, match=reason):
+            verify_checkpoint(b"x" * count, KEY)
+    hashes = (EMPTY_ROOT,) * 64
+    assert parse_growth_proof(GrowthProof(1, hashes, NOTE).encode()).hashes == hashes
+
+
+def test_a_key_with_an_odd_name_is_refused():
+    for name in ("", "a b", "a+b", "a\nb"):
+        with pytest.raises(StopRefusedInput, match="log name"):
+            NoteKey(name, SIGNER.public_raw)
+
+
+class ShortSigner(LogKey):
+    """A signer that answers badly."""
+
+    def sign(self, message: bytes) -> bytes:
+        return super().sign(message)[:-1]
+
+
+def test_a_short_signature_makes_no_checkpoint():
+    with pytest.raises(StopRefusedInput, match="63 bytes"):
+        sign_checkpoint(HEAD, ShortSigner(1))
 
 
 def test_every_bit_of_a_checkpoint_counts():

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Final
 
 from cutter_agent.document.grammar import Profile, Rule
@@ -14,6 +15,9 @@ from cutter_agent.document.scan import Mark
 STRONG_WEIGHT_MIN: Final = 1.3
 """A refused candidate with this weight looks so much like a unit that a reader must know."""
 GAP_NUMBERS_SHOWN_MAX: Final = 6
+
+
+_start: Final = attrgetter("start")
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,10 @@ class Choice:
         self, marks: Sequence[Mark], weights: Sequence[float], path: Sequence[int], rule: Rule
     ) -> None:
         """The marks on the path count; the others do not, and strong ones become doubts."""
+        if len(path) == len(marks):
+            self.accepted += marks
+            self._gaps(marks, rule)
+            return
         chosen = set(path)
         ranks = {marks[i].rank for i in path}
         last = 0
@@ -98,7 +106,9 @@ class Choice:
     def settle(self, profile: Profile) -> None:
         """Brings the accepted marks into order and leaves out headers inside units."""
         rules = profile.rules
-        self.accepted.sort(key=lambda mark: mark.start)
+        self.accepted.sort(key=_start)
+        if not any(rule.role == "group" for rule in rules):
+            return
         kept: list[Mark] = []
         stack: list[Mark] = []
         for mark in self.accepted:
@@ -111,6 +121,14 @@ class Choice:
             stack.append(mark)
             kept.append(mark)
         self.accepted = kept
+
+    def _gaps(self, marks: Sequence[Mark], rule: Rule) -> None:
+        last = 0
+        for mark in marks:
+            number = mark.rank // SUB_MAX
+            if number - last > 1:
+                self._gap(last, mark, rule)
+            last = number
 
     def _gap(self, last: int, mark: Mark, rule: Rule) -> None:
         missing = mark.rank // SUB_MAX - last - 1

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from typing import Final
 
 from cutter_agent.document.grammar import Profile
 from cutter_agent.document.scan import Mark, scan
+from cutter_agent.document.scripts import FOLDED
 from cutter_agent.document.text import (
     BIDIRECTIONAL,
     INVISIBLE,
@@ -15,16 +17,12 @@ from cutter_agent.document.text import (
 )
 from cutter_agent.document.units import MarkFinding
 
-_HOMOGLYPHS: Final = str.maketrans(
-    "АВЕЅІЈКМНОРСТУХаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧ．：）（－‐‑‒",
-    "ABESIJKMHOPCTYXaeopcyxijsABEZHIKMNOPTYX.:)(----",
-)
-"""Cyrillic, Greek and full-width characters printed like Latin ones."""
+_FOLDABLE_RE: Final = re.compile(f"[{re.escape(''.join(FOLDED))}]")
 
 
 def hazards(text: SourceText, profile: Profile, marks: list[Mark]) -> list[MarkFinding]:
     """What the text's characters could hide, one finding for each kind and place."""
-    if text.text.isascii():
+    if not text.strange:
         return _controls(text)
     findings = _controls(text)
     decoded = text.text
@@ -55,14 +53,14 @@ def hazards(text: SourceText, profile: Profile, marks: list[Mark]) -> list[MarkF
 
 
 def _controls(text: SourceText) -> list[MarkFinding]:
-    count, first = control_characters(text.text)
+    count, first = control_characters(text.source)
     if not count:
         return []
     return [
         MarkFinding(
             "CONTROL_CHARACTER",
             "warning",
-            _byte(text.text, first),
+            first,
             f"{count} control characters stand in the text",
         )
     ]
@@ -97,10 +95,9 @@ def _confusable(text: SourceText, profile: Profile, marks: list[Mark]) -> list[M
 
 def _fold(shadow: str) -> str:
     """The shadow with look-alikes of Latin letters and ASCII digits folded, length unchanged."""
-    marks = {mark for mark in set(shadow) if not mark.isascii()}
-    table = {ord(mark): chr(_HOMOGLYPHS[ord(mark)]) for mark in marks if ord(mark) in _HOMOGLYPHS}
-    table |= {ord(mark): str(int(mark)) for mark in marks if mark.isdecimal()}
-    return shadow.translate(table) if table else shadow
+    if _FOLDABLE_RE.search(shadow) is None:
+        return shadow
+    return _FOLDABLE_RE.sub(lambda found: FOLDED[found[0]], shadow)
 
 
 def _byte(text: str, place: int) -> int:

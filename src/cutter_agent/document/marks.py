@@ -97,7 +97,9 @@ def _coverage(units: list[Unit], length: int) -> Coverage:
     """Where every byte went, added up from the spans themselves."""
     candidate = excluded = aside = residue = 0
     for unit in units:
-        own = sum(end - start for start, end in unit.own_spans)
+        own = 0
+        for start, end in unit.own_spans:
+            own += end - start
         if unit.included:
             candidate += own
         elif unit.kind == "residue":

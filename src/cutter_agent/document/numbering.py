@@ -113,6 +113,8 @@ def roman_value(numeral: str) -> int:
 
 def address_number(number: str, rank: int, numbering: Numbering) -> str:
     """The number as addresses write it: no leading zeros or spaces, digits in ASCII, words counted."""
+    if not numbering.worded and number.isalnum() and number[0] != "0" and number.isascii():
+        return number
     plain = digits_of(number).strip(" .:-–")
     if not numbering.worded:
         return _ZEROS_RE.sub("", plain).replace(" ", "")

@@ -6,12 +6,25 @@ import re
 import unicodedata
 from typing import Final
 
-_DIGITS: Final = (
-    "0-9\u0660-\u0669\u06f0-\u06f9\u0966-\u096f\u09e6-\u09ef\u0be6-\u0bef\u0c66-\u0c6f"
-    "\u0ce6-\u0cef\u0e50-\u0e59\u0ed0-\u0ed9\u17e0-\u17e9\u1040-\u1049\uff10-\uff19"
-)
+DIGIT_ZEROS: Final = (
+    0x0660, 0x06F0, 0x0966, 0x09E6, 0x0BE6, 0x0C66, 0x0CE6, 0x0E50, 0x0ED0, 0x17E0, 0x1040, 0xFF10,
+)  # fmt: skip
+"""The zero of each script whose digits laws are numbered with."""
+_DIGITS: Final = "0-9" + "".join(f"{chr(zero)}-{chr(zero + 9)}" for zero in DIGIT_ZEROS)
 """ASCII, Arabic-Indic, Persian, Devanagari, Bengali, Tamil, Telugu, Kannada, Thai, Lao, Khmer,
 Burmese and full-width digits."""
+_HOMOGLYPHS: Final = dict(
+    zip(
+        "АВЕЅІЈКМНОРСТУХаеорсухіјѕΑΒΕΖΗΙΚΜΝΟΡΤΥΧ．：）（－‐‑‒",
+        "ABESIJKMHOPCTYXaeopcyxijsABEZHIKMNOPTYX.:)(----",
+        strict=True,
+    )
+)
+"""Cyrillic, Greek and full-width characters printed like Latin ones."""
+FOLDED: Final = _HOMOGLYPHS | {
+    chr(first + digit): str(digit) for first in DIGIT_ZEROS for digit in range(10)
+}
+"""What could be taken for a Latin letter or an ASCII digit, by what it is taken for."""
 _CJK_DIGITS: Final = {
     mark: value
     for value, marks in enumerate(

@@ -10,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from itertools import pairwise
+from operator import attrgetter
 from typing import Final
 
 from cutter_agent.document.choice import Choice
@@ -27,6 +28,7 @@ _ROMAN_TURN: Final = 1.6
 _CONTENTS_STEP_MAX: Final = 250
 """Characters between two labels of a table of contents, on average."""
 _THROUGH: Final = ("document", "auto")
+START: Final = attrgetter("start")
 _NOT_BETWEEN: Final = ("before", "alone")
 _CHAIN_ORDER: Final = {"document": 0, "parent": 1, "none": 1, "auto": 2}
 _RESTART_RATIO: Final = 1.2
@@ -202,7 +204,7 @@ class _Region:
             if rule.region == "nothing" or rule.place == "behind":
                 behind.append(mark)
             elif rule.gaps == "any" or mark.rank == NO_RANK:
-                self._keep(mark, self._weigher(mark, rule) > 0)
+                self._keep(mark, mark.headed or self._weigher(mark, rule) > 0)
             elif rule.keyword:
                 through.setdefault(mark.rule, []).append(mark)
             else:
@@ -212,7 +214,7 @@ class _Region:
             self._words(index, through[index])
         if not any(rules[mark.rule].kind == "article" for mark in self._spine):
             self._alone()
-        self._spine.sort(key=lambda mark: mark.start)
+        self._spine.sort(key=START)
         end = self._behind(behind)
         self._bare(end)
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final
 
+from cutter_agent.document.scripts import FOLDED
 from cutter_agent.errors import StopSourceUnreadable
 
 INVISIBLE: Final = (
@@ -23,9 +24,11 @@ INVISIBLE: Final = (
 )
 """Zero-width and bidirectional characters: kept in the bytes, absent from the shadow."""
 BIDIRECTIONAL: Final = "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
-_LINE_ENDS: Final = "\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"
-_SPACES: Final = "\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-_SPACES_FAR: Final = "\u202f\u205f\u3000"
+_LINE_ENDS_ASCII: Final = "\x0b\x0c\x1c\x1d\x1e"
+_LINE_ENDS: Final = _LINE_ENDS_ASCII + "\x85\u2028\u2029"
+_SPACES: Final = (
+    "\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"
+)
 _LOOKALIKES: Final = (
     ("\u00d0", "\u0110"),
     ("\u0189", "\u0110"),
@@ -34,7 +37,11 @@ _LOOKALIKES: Final = (
 )
 """Eth and African D, printed like the Vietnamese Đ and often typed in its place."""
 _INVISIBLE_RE: Final = re.compile(f"[{INVISIBLE}]")
-_CONTROLS_RE: Final = re.compile(r"[\x01-\x08\x0e-\x1b\x1f\x7f]")
+_STRANGE: Final = "".join(
+    {*INVISIBLE, *_LINE_ENDS[5:], *_SPACES, *(mark for mark, _ in _LOOKALIKES), *FOLDED}
+)
+_STRANGE_RE: Final = re.compile(f"[{re.escape(''.join(sorted(_STRANGE)))}]")
+_CONTROLS: Final = bytes([*range(1, 9), *range(14, 28), 31, 127])
 _MAGIC: Final = (
     (b"%PDF-", "a PDF file"),
     (b"PK\x03\x04", "a ZIP or DOCX file"),
@@ -59,6 +66,7 @@ class SourceText:
         shadow: a newline and then the text as patterns see it.
         shadow_lines: start of each shadow line, or () while shadow and text run in step.
         text_lines: start of each line of the text, in step with shadow_lines.
+        strange: True if it holds any character that the shadow folds or a reader could mistake.
     """
 
     source: bytes
@@ -66,6 +74,7 @@ class SourceText:
     shadow: str
     shadow_lines: tuple[int, ...]
     text_lines: tuple[int, ...]
+    strange: bool
 
     def byte_offsets(self, positions: Sequence[int]) -> list[int]:
         """The byte where each shadow position's character starts; positions ascend."""
@@ -117,11 +126,13 @@ def read_source(source: bytes) -> SourceText:
             surrogates included).
     """
     text = _decode(source)
-    even = _fold_in_step(text)
+    strange = not text.isascii() and _STRANGE_RE.search(text) is not None
+    even = _fold_in_step(text, strange=strange)
     if text.isascii() or (
-        unicodedata.is_normalized("NFC", even) and not any(mark in even for mark in INVISIBLE)
+        unicodedata.is_normalized("NFC", even)
+        and not (strange and any(mark in even for mark in INVISIBLE))
     ):
-        return SourceText(source, text, "\n" + even, (), ())
+        return SourceText(source, text, "\n" + even, (), (), strange)
     shadow_lines: list[int] = []
     text_lines: list[int] = []
     folded: list[str] = [""]
@@ -133,7 +144,9 @@ def read_source(source: bytes) -> SourceText:
         text_lines.append(at_text)
         at_shadow += len(clean) + 1
         at_text += len(line) + 1
-    return SourceText(source, text, "\n".join(folded), tuple(shadow_lines), tuple(text_lines))
+    return SourceText(
+        source, text, "\n".join(folded), tuple(shadow_lines), tuple(text_lines), strange
+    )
 
 
 def count_invisible(text: str, which: Iterable[str]) -> tuple[int, int]:
@@ -144,12 +157,12 @@ def count_invisible(text: str, which: Iterable[str]) -> tuple[int, int]:
     return sum(count for count, _ in places), min(first for _, first in places)
 
 
-def control_characters(text: str) -> tuple[int, int]:
-    """How many control characters the text holds, and where the first one is (-1 for none)."""
-    first = _CONTROLS_RE.search(text)
-    if first is None:
+def control_characters(source: bytes) -> tuple[int, int]:
+    """How many control characters the bytes hold, and where the first one is (-1 for none)."""
+    count = len(source) - len(source.translate(None, _CONTROLS))
+    if not count:
         return 0, -1
-    return sum(1 for _ in _CONTROLS_RE.finditer(text)), first.start()
+    return count, min(place for mark in _CONTROLS if (place := source.find(mark)) >= 0)
 
 
 def _decode(source: bytes) -> str:
@@ -170,28 +183,25 @@ def _decode(source: bytes) -> str:
         ) from error
     if not text.strip(INVISIBLE + " \t\r\n\x0b\x0c\x85\xa0\u2028\u2029"):
         raise StopSourceUnreadable("the source is empty", expected="a text with content")
-    controls, first = control_characters(text)
-    if controls > CONTROL_SHARE_MAX * len(text):
+    controls, first = control_characters(source)
+    if controls > CONTROL_SHARE_MAX * len(source):
         raise StopSourceUnreadable(
-            f"{controls} control characters, the first at character {first}: binary data",
+            f"{controls} control characters, the first at byte {first}: binary data",
             expected="text in UTF-8",
         )
     return text
 
 
-def _fold_in_step(text: str) -> str:
+def _fold_in_step(text: str, *, strange: bool) -> str:
     """The text with everything folded that keeps its length: line ends, spaces, look-alikes."""
     if "\r" in text:
         text = text.replace("\r\n", " \n").replace("\r", "\n")
-    if text.isascii():
-        for mark in _LINE_ENDS[:5]:
-            if mark in text:
-                text = text.replace(mark, "\n")
-        return text
-    for mark in _LINE_ENDS:
+    for mark in _LINE_ENDS if strange else _LINE_ENDS_ASCII:
         if mark in text:
             text = text.replace(mark, "\n")
-    for mark in _SPACES + _SPACES_FAR:
+    if not strange:
+        return text
+    for mark in _SPACES:
         if mark in text:
             text = text.replace(mark, " ")
     for mark, letter in _LOOKALIKES:

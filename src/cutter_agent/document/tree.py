@@ -117,16 +117,24 @@ def _name(
             node.address = f"{code}/~{rule.name}-{aside}"
             node.eid = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_x{aside}"
             continue
-        heading = without_status(node.heading, profile.status) if node.heading else ""
         number = address_number(mark.num, mark.rank, rule.numbering) if mark.num else ""
-        part = (
-            _slug(heading) if not rule.token else f"{rule.token}-{number}" if number else rule.token
-        )
+        short = number
+        if rule.token:
+            part = f"{rule.token}-{number}" if number else rule.token
+        else:
+            heading = node.heading
+            if heading and profile.status.words:
+                heading = without_status(heading, profile.status)
+            part = short = _slug(heading)
         close = rule.chain == "parent" or not rule.token or mark.rule in scoped
         above = _unit_above(nodes, node, region=not close)
-        node.address = f"{above.address if above else code}/{part}"
-        short = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_{number or _slug(heading)}"
-        node.eid = f"{above.eid}__{short}" if above else short
+        prefix = EID_PREFIXES.get(rule.kind, rule.kind)
+        if above is None:
+            node.address = f"{code}/{part}"
+            node.eid = f"{prefix}_{short}" if short else prefix
+        else:
+            node.address = f"{above.address}/{part}"
+            node.eid = f"{above.eid}__{prefix}_{short}" if short else f"{above.eid}__{prefix}"
 
 
 def _unit_above(nodes: list[_Node], node: _Node, *, region: bool) -> _Node | None:
@@ -280,6 +288,8 @@ def _subtree_digests(nodes: list[_Node], own: list[bytes]) -> list[bytes]:
 
 def _collisions(units: list[Unit]) -> list[MarkFinding]:
     """One error for every unit whose address another unit has already."""
+    if len({unit.address for unit in units}) == len(units):
+        return []
     first: dict[str, Unit] = {}
     findings: list[MarkFinding] = []
     for unit in units:

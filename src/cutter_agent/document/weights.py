@@ -38,6 +38,9 @@ _RANGE_RE: Final = re.compile(
 """A label of several numbers at once, as repealed articles have it."""
 
 
+_RANGE_FIRST: Final = "ubeàaytvđ-–—,"
+
+
 class Weigher:
     """Weighs the candidates of one text."""
 
@@ -116,7 +119,7 @@ def _behind(shadow: str, mark: Mark) -> float:
         return _ALONE
     first = tail[0]
     cited = rest[0] == "(" and label_last.isalnum() and label_last.isascii()
-    if _RANGE_RE.fullmatch(tail):
+    if first in _RANGE_FIRST and _RANGE_RE.fullmatch(tail):
         weight = 0.0
     elif any(leader in rest for leader in _LEADERS):
         weight = _CONTENTS

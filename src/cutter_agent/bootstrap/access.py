@@ -183,9 +183,9 @@ def _parts(url: str) -> dict[str, str]:
             expected="postgresql://USER@HOST/DATABASE",
             remedy=f"{DATABASE_VARIABLE}=postgresql://USER@HOST/DATABASE cutter doctor",
         ) from None
-    if not parts.get("dbname"):
+    if not parts.get("dbname", "").isprintable() or not parts.get("dbname"):
         raise StopRefusedInput(
-            f"{DATABASE_VARIABLE} names no database",
+            f"{DATABASE_VARIABLE} names no database that can be shown",
             expected="postgresql://USER@HOST/DATABASE",
             remedy=f"{DATABASE_VARIABLE}=postgresql://USER@HOST/DATABASE cutter doctor",
         )

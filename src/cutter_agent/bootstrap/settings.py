@@ -123,7 +123,7 @@ def render_settings(settings: Settings) -> str:
         "# The settings of this cutter deployment. Nothing here is secret; secrets lie in secrets/.\n"
         f"schema_version = {SCHEMA_VERSION}\n"
         "# Who starts runs here. This person may never approve them.\n"
-        f"operator = {json.dumps(settings.operator)}\n"
+        f"operator = {_quoted(settings.operator)}\n"
         "# The first of three locks of live work; the second is: cutter switch arm.\n"
         f"execution_enabled = {json.dumps(settings.execution_enabled)}\n"
         "# How many units one document may have.\n"
@@ -131,8 +131,8 @@ def render_settings(settings: Settings) -> str:
         "# True only for what `cutter demo` made: it may be thrown away.\n"
         f"demo = {json.dumps(settings.demo)}\n"
         "\n[database]\n"
-        f"server = {json.dumps(settings.database.server.value)}\n"
-        f"name = {json.dumps(settings.database.name)}\n"
+        f"server = {_quoted(settings.database.server.value)}\n"
+        f"name = {_quoted(settings.database.name)}\n"
     )
 
 
@@ -156,9 +156,9 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
     if server not in set(ServerKind):
         faults.append(f"database.server is one of {', '.join(ServerKind)}")
     # An outside server's database may have any name; the URL has the last word.
-    if not isinstance(name, str) or (
-        server == ServerKind.EMBEDDED and not _DATABASE.fullmatch(name)
-    ):
+    if not (isinstance(name, str) and name and name.isprintable()):
+        faults.append("database.name is a printable text")
+    elif server == ServerKind.EMBEDDED and not _DATABASE.fullmatch(name):
         faults.append("database.name is a lower-case word")
     if faults:
         raise _refused("; ".join(faults))
@@ -169,6 +169,11 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
         demo=table.get("demo") is True,
         database=DatabaseSettings(ServerKind(str(server)), str(name)),
     )
+
+
+def _quoted(text: str) -> str:
+    """The printable text as a basic string of TOML, whose short escapes are those of JSON."""
+    return json.dumps(text, ensure_ascii=False)
 
 
 def _whole(value: object) -> int:

@@ -96,9 +96,13 @@ def _closings(shadow: str, opening: str, closing: str) -> tuple[list[int], list[
         return _straight(shadow, opening)
     places: list[int] = []
     ends: list[int] = []
+    lines: list[int] = []
     waiting: list[list[int]] = []
+    line = last = 0
     for found in re.finditer(f"[{re.escape(opening + closing)}]", shadow):
         place = found.start()
+        line += shadow.count("\n", last, place)
+        last = place
         if found[0] == "’" and _is_apostrophe(shadow, place):
             continue
         if found[0] == opening:
@@ -110,19 +114,18 @@ def _closings(shadow: str, opening: str, closing: str) -> tuple[list[int], list[
             else:
                 waiting.append([len(places)])
             places.append(place)
+            lines.append(line)
             ends.append(0)
-        elif waiting and _may_close(shadow, places[waiting[-1][0]], place):
+        elif waiting and (lines[waiting[-1][0]] == line or _ends_line(shadow, place)):
             for row in waiting.pop():
                 ends[row] = found.end()
     return places, ends
 
 
-def _may_close(shadow: str, start: int, place: int) -> bool:
-    """True if a mark here may close what opened there: on one line, or at its line's end."""
-    if shadow.find("\n", start, place) < 0:
-        return True
-    stop = shadow.find("\n", place)
-    return (len(shadow) if stop < 0 else stop) - place <= _TAIL_CHARACTERS_MAX
+def _ends_line(shadow: str, place: int) -> bool:
+    """True if hardly anything follows on the line: a mark here may close several lines."""
+    stop = shadow.find("\n", place, place + _TAIL_CHARACTERS_MAX + 1)
+    return stop >= 0 or place + _TAIL_CHARACTERS_MAX >= len(shadow)
 
 
 def _is_apostrophe(shadow: str, place: int) -> bool:

@@ -27,6 +27,7 @@ _ROMAN_TURN: Final = 1.6
 """What speaks against reading (i) as a letter when (ii) comes next."""
 _CONTENTS_STEP_MAX: Final = 250
 """Characters between two labels of a table of contents, on average."""
+_HEADERS_ABOVE_MAX: Final = 6
 _THROUGH: Final = ("document", "auto")
 START: Final = attrgetter("start")
 _NOT_BETWEEN: Final = ("before", "alone")
@@ -139,15 +140,15 @@ def _first_again(
 
 def _back(marks: list[Mark], keyword: list[int], place: int) -> int:
     """From the first repeated number back over the headers above it that are repeated too."""
-    while place > 0:
-        before = marks[keyword[place - 1]]
-        label = (before.rule, before.num)
-        earlier = (marks[i] for i in keyword[: place - 1])
-        if before.start > marks[keyword[place]].start or not any(
-            (mark.rule, mark.num) == label for mark in earlier
-        ):
+    repeated = marks[keyword[place]]
+    for _ in range(_HEADERS_ABOVE_MAX):
+        if place == 0:
             break
-        if marks[keyword[place - 1]].rule == marks[keyword[place]].rule:
+        before = marks[keyword[place - 1]]
+        earlier = (marks[i] for i in keyword[: place - 1])
+        if before.rule == repeated.rule or not any(
+            (mark.rule, mark.num) == (before.rule, before.num) for mark in earlier
+        ):
             break
         place -= 1
     return keyword[place]

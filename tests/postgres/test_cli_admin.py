@@ -15,6 +15,7 @@ from cutter_agent.orchestrator.grants import LOGIN_ROLES
 from cutter_agent.postgres.embedded import Server
 from deployments import EXAMPLES, Deployment, outside_home, sign_proposal, write_public_key
 
+WORD = "hunter2"
 CHARTER = str(EXAMPLES / "icx-const-v1.md")
 CHARTER_2 = str(EXAMPLES / "icx-const-v2.md")
 
@@ -114,18 +115,18 @@ class TestInit:
     def test_refuses_a_connection_string_without_showing_it(
         self, bare: Deployment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("CUTTER_DATABASE_URL", "postgresql://u:hunter2@h/d?nonsense=1")
+        monkeypatch.setenv("CUTTER_DATABASE_URL", f"postgresql://u:{WORD}@h/d?nonsense=1")
         answered = bare.cutter("init")
         assert answered.status == 22
-        assert "hunter2" not in answered.out + answered.err
+        assert WORD not in answered.out + answered.err
 
     def test_says_that_the_server_is_away(
         self, bare: Deployment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setenv("CUTTER_DATABASE_URL", "postgresql://u:hunter2@127.0.0.1:1/d")
+        monkeypatch.setenv("CUTTER_DATABASE_URL", f"postgresql://u:{WORD}@127.0.0.1:1/d")
         answered = bare.cutter("init", "--json")
         assert (answered.status, answered.document["code"]) == (75, "STOP_DATABASE_AWAY")
-        assert "hunter2" not in answered.out + answered.err
+        assert WORD not in answered.out + answered.err
 
     def test_puts_a_lost_policy_file_back(self, deployment: Deployment, tmp_path: Path) -> None:
         propose(deployment, tmp_path, "alice")

@@ -24,6 +24,7 @@ from cutter_agent.bootstrap.settings import (
 )
 from cutter_agent.errors import StopDatabaseAway, StopRefusedInput, StopStorage
 
+WORD = "hunter2"
 TABLE = {"schema_version": 1, "operator": "carol"}
 
 
@@ -41,9 +42,9 @@ class TestHome:
     @pytest.mark.parametrize(
         ("environ", "expected"),
         [
-            ({"XDG_DATA_HOME": "/data", "HOME": "/home/x"}, "/data/cutter"),
-            ({"XDG_DATA_HOME": "data", "HOME": "/home/x"}, "/home/x/.local/share/cutter"),
-            ({"CUTTER_HOME": "", "HOME": "/home/x"}, "/home/x/.local/share/cutter"),
+            ({"XDG_DATA_HOME": "/data", "HOME": "/people/x"}, "/data/cutter"),
+            ({"XDG_DATA_HOME": "data", "HOME": "/people/x"}, "/people/x/.local/share/cutter"),
+            ({"CUTTER_HOME": "", "HOME": "/people/x"}, "/people/x/.local/share/cutter"),
         ],
     )
     def test_is_else_in_the_xdg_data_folder(self, environ: dict[str, str], expected: str) -> None:
@@ -169,26 +170,26 @@ class TestAccess:
         home = Home(tmp_path)
         home.secrets.mkdir()
         home.password("cutter_reader").write_text("secret of the reader")
-        url = "postgresql://boss:hunter2@h/d?sslmode=require"
+        url = f"postgresql://boss:{WORD}@h/d?sslmode=require"
         outside = DatabaseSettings(ServerKind.OUTSIDE, "d")
         access = open_access(home, outside, {"CUTTER_DATABASE_URL": url})
         login = access.login("cutter_reader")
         assert login.role == "cutter_reader"
         assert "sslmode=require" in login.conninfo
-        for word in ("boss", "hunter2", "secret of the reader"):
+        for word in ("boss", WORD, "secret of the reader"):
             assert word not in repr(login)
         with pytest.raises(StopRefusedInput, match="no password of cutter_exec"):
             access.login("cutter_exec")
 
     @pytest.mark.parametrize(
-        "url", ["postgresql://u:hunter2@h/d?x=y", "nonsense hunter2", "host=h", "dbname='a\nb'"]
+        "url", [f"postgresql://u:{WORD}@h/d?x=y", f"nonsense {WORD}", "host=h", "dbname='a\nb'"]
     )
     def test_a_url_that_cannot_be_read_is_not_repeated(self, url: str) -> None:
         with pytest.raises(StopRefusedInput) as stop:
             outside_database({"CUTTER_DATABASE_URL": url})
-        assert "hunter2" not in str(stop.value)
+        assert WORD not in str(stop.value)
         assert stop.value.__cause__ is None
-        assert stop.value.__suppress_context__ or "hunter2" not in repr(stop.value.__context__)
+        assert stop.value.__suppress_context__ or WORD not in repr(stop.value.__context__)
 
     def test_no_url_is_no_outside_server(self) -> None:
         assert outside_database({}) is None

@@ -537,6 +537,13 @@ def test_a_request_header_is_strict():
             request_header(body)
 
 
+def test_a_request_header_has_at_most_a_hundred_lines():
+    lines = [f"key_{number}: value\n" for number in range(101)]
+    assert len(request_header("".join([*lines[:100], "\n---\n"]).encode())) == 100
+    with pytest.raises(StopEvidenceMismatch, match="above its rule"):
+        request_header("".join([*lines, "\n---\n"]).encode())
+
+
 def readme_blocks(readme: str) -> list[str]:
     return re.findall(r"```sh\n(.*?)```", readme, re.DOTALL)
 

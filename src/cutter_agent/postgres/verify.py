@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from cutter_agent.errors import StopEvidenceMismatch
+from cutter_agent.evidence.merkle import HASH_BYTES
 from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.orders import StoredUnit, VerifyRecord
 from cutter_agent.orchestrator.queries import SOURCE_BYTES
@@ -78,8 +79,11 @@ class LiveVerifier:
 
     def manifest_leaves(self, envelope_id: str) -> Sequence[bytes]:
         with translated(), self._connection.cursor(binary=True) as cursor:
-            cursor.execute(statement("manifest_leaves"), {"envelope_id": envelope_id})
-            return [row[0] for row in cursor]
+            row = cursor.execute(
+                statement("manifest_leaves"), {"envelope_id": envelope_id}
+            ).fetchone()
+        joined = b"" if row is None or row[0] is None else bytes(row[0])
+        return [joined[start : start + HASH_BYTES] for start in range(0, len(joined), HASH_BYTES)]
 
     def results(self, envelope_id: str) -> int:
         with translated():

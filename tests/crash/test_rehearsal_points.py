@@ -1,11 +1,16 @@
-"""Stop a dry run at every effect in turn; resumed, it must end exactly as an undisturbed one."""
+"""Stop a dry run at every effect in turn; resumed, it must end exactly as an undisturbed one.
+
+The folder is the whole of a dry run's memory, so a copy of it, taken at an effect, is what a process
+killed there leaves behind.
+"""
 
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-import pytest
+from tests.runs import CODE, unsigned_approval
 
 from cutter_agent.errors import Stop, StopApprovalRequired
 from cutter_agent.orchestrator import (
@@ -19,27 +24,34 @@ from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.result import RunResult
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Gate
-from tests.runs import CODE, unsigned_approval
 
 ROUNDS_MAX = 12
 TEXT = "# Terms\n\nWords mean what they say.\n\n## Use\n\nUse them well.\n"
 
 
-class Crash(BaseException):
-    """The process is gone; not an Exception, so that no handler under test can survive it."""
+class Photographer:
+    """Keeps a copy of the folder at every effect that finds it changed: what a kill would leave."""
 
-
-class Countdown:
-    """Counts effects, and crashes at the chosen one."""
-
-    def __init__(self, crash_at: int = 0) -> None:
-        self.crash_at = crash_at
+    def __init__(self, folder: Path, album: Path) -> None:
+        self.folder = folder
+        self.album = album
         self.names: list[str] = []
+        self.effects = 0
+        self._last: dict[str, bytes] | None = None
 
     def __call__(self, name: str) -> None:
-        self.names.append(name)
-        if len(self.names) == self.crash_at:
-            raise Crash(name)
+        self.effects += 1
+        found = sorted(path for path in self.folder.rglob("*") if path.is_file())
+        now = {str(path.relative_to(self.folder)): path.read_bytes() for path in found}
+        if now != self._last:
+            self._last = now
+            self.names.append(name)
+            shutil.copytree(self.folder, self.album / str(len(self.names)))
+
+
+def ignore(name: str) -> None:
+    """An effect like any other."""
+    del name
 
 
 def runner(folder: Path, hook: Callable[[str], None]) -> OrchestratorRunner:
@@ -55,14 +67,11 @@ def runner(folder: Path, hook: Callable[[str], None]) -> OrchestratorRunner:
 def run_to_end(folder: Path, hook: Callable[[str], None]) -> RunResult:
     """Drive one document to its closeout, beginning again after each crash as a new process would."""
     for _ in range(ROUNDS_MAX):
-        try:
-            fresh = runner(folder, hook)
-            run_id = the_run(folder)
-            result = fresh.cut(document_id=CODE) if run_id is None else step_on(fresh, folder, run_id)
-            if result.state is OrchestratorState.CLOSEOUT_REPORTED:
-                return result
-        except Crash:
-            continue
+        fresh = runner(folder, hook)
+        run_id = the_run(folder)
+        result = fresh.cut(document_id=CODE) if run_id is None else step_on(fresh, folder, run_id)
+        if result.state is OrchestratorState.CLOSEOUT_REPORTED:
+            return result
     raise AssertionError("the run never came to its end")
 
 
@@ -89,7 +98,6 @@ VOLATILE = re.compile(
     r"ictr-[0-9TZ]+-[0-9a-f]{8}|[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z|[0-9a-f]{64}|"
     r"[0-9a-f]{8}-[0-9a-f-]{27}|[0-9a-f]{32}"
 )
-SAME_IN_EVERY_RUN = ("facts", "plan_sha256", "manifest_root", "region_sha256", "findings_sha256")
 
 
 def outcome(folder: Path, result: RunResult) -> object:
@@ -122,24 +130,21 @@ def audit(folder: Path, result: RunResult) -> object:
     return sorted(re.sub(r"-[0-9-]+\.md$", "", name) for name in named)
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> tuple[object, list[str]]:
-    folder = tmp_path_factory.mktemp("undisturbed")
-    hook = Countdown()
-    return outcome(folder, run_to_end(folder, hook)), hook.names
-
-
-def test_every_single_crash_point(
-    undisturbed: tuple[object, list[str]], tmp_path_factory: pytest.TempPathFactory
-) -> None:
-    expected, names = undisturbed
-    assert len(names) > 200
+def test_every_single_crash_point(tmp_path: Path) -> None:
+    folder, album = tmp_path / "undisturbed", tmp_path / "album"
+    folder.mkdir()
+    album.mkdir()
+    hook = Photographer(folder, album)
+    expected = outcome(folder, run_to_end(folder, hook))
+    assert hook.effects > 300
+    assert len(hook.names) > 90
     bad = []
-    for point in range(1, len(names) + 1):
-        folder = tmp_path_factory.mktemp(f"point-{point}")
+    for point, name in enumerate(hook.names, 1):
+        left = album / str(point)
         try:
-            if outcome(folder, run_to_end(folder, Countdown(point))) != expected:
-                bad.append((point, names[point - 1], "another outcome"))
+            if outcome(left, run_to_end(left, ignore)) != expected:
+                bad.append((point, name, "another outcome"))
         except (AssertionError, Stop) as error:
-            bad.append((point, names[point - 1], str(error)[:200]))
+            bad.append((point, name, str(error)[:200]))
+        shutil.rmtree(left)
     assert bad == []

@@ -43,7 +43,7 @@ class SourcePinned(Evidence):
         """The database has a source document with this code."""
         return self.title is not None
 
-    @invariant(stop=StopDocumentUnknown)
+    @invariant()
     def source_version_pinned(self) -> bool:
         """The document has a source version, and it is pinned by its id and number."""
         return self.source_version_id is not None and (self.version_no or 0) > 0

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from tests.people import public_raw, signature
+from tests.runs import CODE
 
 from clusters.databases import ROLE_PASSWORDS, Database
 from cutter_agent.bootstrap import Desk, Home, open_desk, sources, trust
@@ -37,9 +39,6 @@ from cutter_agent.orchestrator.queries import CONTENT
 from cutter_agent.orchestrator.result import RunResult
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Gate, OrchestratorState
-from cutter_agent.postgres.deployment import turn_switch
-from tests.people import public_raw, signature
-from tests.runs import CODE
 
 STARTER = "carol"
 APPROVERS = ("alice", "bob")
@@ -172,9 +171,7 @@ def deploy(
     return deployed
 
 
-def accept_policy(
-    desk: Desk, gates: dict[Gate, tuple[tuple[str, ...], int]] | None = None
-) -> None:
+def accept_policy(desk: Desk, gates: dict[Gate, tuple[tuple[str, ...], int]] | None = None) -> None:
     """The next policy, of alice, bob and carol, is signed by all of them and counts."""
     everybody = (*APPROVERS, STARTER)
     policy = next_policy(

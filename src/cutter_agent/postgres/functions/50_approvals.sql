@@ -85,10 +85,17 @@ BEGIN
   IF v_odd IS NOT NULL THEN
     RAISE EXCEPTION 'the request is not for this: % differ', v_odd USING ERRCODE = 'CU012';
   END IF;
+  -- Here and not only by the caller: the policy that it has read may not be the newest any more, and none can
+  -- come while this transaction holds the write gate.
+  IF cutter_governance.header_field(p_header, 'policy_sha256') IS DISTINCT FROM coalesce(
+      (SELECT encode(t.sha256, 'hex') FROM cutter_governance.trust_policy AS t ORDER BY t.version DESC LIMIT 1),
+      cutter_governance.header_field(p_header, 'policy_sha256')) THEN
+    RAISE EXCEPTION 'policy_sha256: the request is for another trust policy than the newest' USING ERRCODE = 'CU022';
+  END IF;
   IF p_run.starter = ANY (p_persons) THEN
     RAISE EXCEPTION '% started the run and cannot approve it', p_run.starter USING ERRCODE = 'CU012';
   END IF;
 END;
 $$;
 COMMENT ON FUNCTION cutter_governance.request_fits(text, cutter_governance.run, text, text[]) IS
-  'Refuses a request of another run, gate, mode, document or database, and the starter''s own approval.';
+  'Refuses a request of another run, gate, mode, document, database or policy, and the starter''s own approval.';

@@ -6,12 +6,15 @@ one table and writes build/accuracy.json. Text inside quoted amendments is rende
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -19,6 +22,7 @@ from cutter_agent.document.grammar import Profile, parse_profile
 from cutter_agent.document.marks import mark_text
 from cutter_agent.document.profiles import shipped
 from cutter_agent.document.units import MarkedText
+from cutter_agent.errors import Stop
 
 PROJECT = Path(__file__).resolve().parent.parent
 CORPUS = Path(os.environ.get("CUTTER_CORPUS", PROJECT.parent / "shared" / "corpus"))
@@ -626,6 +630,57 @@ def run(only: str, verbose: int) -> list[dict[str, object]]:
     return rows
 
 
+FOLDERS = {
+    "vn-": "vn-law",
+    "de-": "de",
+    "python-": "rfc",
+    "policy-": "md-policy",
+}
+
+
+def lossless() -> tuple[int, int, int, str]:
+    """Files of text in the corpus whose units tile them, all such files, refused ones, a digest of it all."""
+    whole = total = refused = 0
+    digest = hashlib.sha256()
+    for path in sorted(CORPUS.rglob("*")):
+        if path.suffix not in (".md", ".txt", ".rst", ".json") or path.name == "PROVENANCE.md":
+            continue
+        folder = path.relative_to(CORPUS).parts[0]
+        wanted = next((name for start, name in FOLDERS.items() if folder.startswith(start)), "intl")
+        source = path.read_bytes()
+        total += 1
+        marked = None
+        for profile_name in (wanted, "intl", "markdown"):
+            try:
+                marked = mark_text(source, profile_of(profile_name), code="FILE")
+                break
+            except Stop:
+                continue
+        if marked is None:
+            refused += 1
+            continue
+        spans = sorted(span for unit_ in marked.units for span in unit_.own_spans)
+        whole += b"".join(source[start:end] for start, end in spans) == source
+        digest.update(repr(marked).encode())
+    return whole, total, refused, digest.hexdigest()
+
+
+def same_twice() -> bool:
+    """True if two processes with different hash seeds cut the whole corpus alike."""
+    program = "import accuracy; print(accuracy.lossless()[3])"
+    answers = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": os.pathsep.join(sys.path)},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    return len(answers) == 1
+
+
+@cache
 def profile_of(profile_name: str) -> Profile:
     return parse_profile(shipped(profile_name))
 
@@ -637,6 +692,12 @@ def main() -> None:
     only = sys.argv[1] if len(sys.argv) > 1 else ""
     verbose = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     rows = run(only, verbose)
+    if not only:
+        whole, total, refused, _ = lossless()
+        print(f"lossless: {whole} of {total - refused} files that hold units ({refused} hold none)")
+        print(
+            f"the same in two processes with different hash seeds: {'yes' if same_twice() else 'NO'}"
+        )
     build = PROJECT / "build"
     build.mkdir(exist_ok=True)
     (build / "accuracy.json").write_text(json.dumps({"rows": rows}, indent=1) + "\n", "utf-8")

@@ -3,16 +3,21 @@
 import re
 import shutil
 import stat
+import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from clusters.databases import Database
 from clusters.fixtures import fresh_database
+from cutter_agent.bootstrap import Home
 from cutter_agent.bootstrap.approvals import person_signer
 from cutter_agent.bootstrap.founding import Founding, found
 from cutter_agent.orchestrator.grants import LOGIN_ROLES
-from cutter_agent.postgres.embedded import Server
+from cutter_agent.postgres.cluster import cluster_root
+from cutter_agent.postgres.embedded import Server, await_stopped
 from deployments import EXAMPLES, Deployment, outside_home, sign_proposal, write_public_key
 
 WORD = "hunter2"
@@ -313,6 +318,27 @@ class TestPolicy:
         )
         assert sorted(signers) == [("alice",), ("bob",)]
 
+    def test_stock_ssh_keygen_signs_it_and_checks_approvals_by_it(
+        self, deployment: Deployment, tmp_path: Path
+    ) -> None:
+        if shutil.which("ssh-keygen") is None:
+            pytest.skip("no ssh-keygen on this machine")
+        key = tmp_path / "id"
+        make = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
+        subprocess.run(make, check=True)
+        deployment.json("policy", "propose", f"--person=alice={key}.pub")
+        home = deployment.home
+        words = ("ssh-keygen", "-Y", "sign", "-f", str(key), "-n", "policy@iu-cutter.v1")
+        done = subprocess.run(
+            words, input=home.proposal.read_bytes(), capture_output=True, check=True
+        )
+        (home.trust / f"{home.proposal.name}.alice.sig").write_bytes(done.stdout)
+        assert deployment.json("policy", "sign")["accepted"]["version"] == 1
+        signature = home.trust / "policy.json.alice.sig"
+        words = ("ssh-keygen", "-Y", "verify", "-f", str(home.trust / "allowed_signers"))
+        words += ("-I", "alice", "-n", "policy@iu-cutter.v1", "-s", str(signature))
+        subprocess.run(words, input=home.policy.read_bytes(), capture_output=True, check=True)
+
     def test_the_next_version_needs_the_old_and_the_new_thresholds(
         self, deployment: Deployment, tmp_path: Path
     ) -> None:
@@ -486,3 +512,38 @@ class TestDoctor:
         answered = deployment.cutter("doctor", "--json")
         assert answered.status == 22
         assert "surprise is unknown" in answered.document["fact"]
+
+
+class TestOwnServer:
+    """A deployment with a server of its own, in a home that nothing else shares."""
+
+    @pytest.fixture
+    def own(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> Iterator[Deployment]:
+        folder = Path(tempfile.mkdtemp(prefix="cutter-init-"))
+        home = Home(folder / "home")
+        monkeypatch.setenv("CUTTER_HOME", str(home.root))
+        yield Deployment(home, {"CUTTER_HOME": str(home.root)}, capsys)
+        await_stopped(cluster_root(home.root))
+        shutil.rmtree(cluster_root(home.root), ignore_errors=True)
+        shutil.rmtree(folder)
+
+    def test_is_made_once_and_never_quietly_again(
+        self, own: Deployment, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        made = own.json("init", "--operator", "carol")
+        assert made["database"] == {"server": "embedded", "name": "cutter"}
+        assert not [each for each in own.json("init")["done"] if each["new"]]
+        own.json("source", "add", CHARTER, "--code", "ICX-CONST")
+        assert own.json("doctor")["ok"] is True
+        assert own.cutter("demo").status == 22
+        assert len(own.json("source", "list")["sources"]) == 1
+        monkeypatch.setenv("CUTTER_DATABASE_URL", "postgresql:///other")
+        assert own.cutter("source", "list").status == 22
+        monkeypatch.delenv("CUTTER_DATABASE_URL")
+        await_stopped(cluster_root(own.home.root))
+        shutil.rmtree(cluster_root(own.home.root))
+        answered = own.cutter("source", "list", "--json")
+        assert (answered.status, answered.document["code"]) == (75, "STOP_DATABASE_AWAY")
+        assert not cluster_root(own.home.root).exists()

@@ -20,6 +20,8 @@ from cutter_agent.orchestrator.grants import LOGIN_ROLES, ROLE_READER
 SKEW_SEEN_S: Final = 5.0
 """From here on a difference between two clocks is worth a word."""
 PRIVATE_MASK: Final = 0o077
+FOUND_MAX: Final = 8
+"""How many things a row names."""
 
 
 class Level(StrEnum):
@@ -189,7 +191,10 @@ def _walls(desk: Desk) -> Iterator[Row]:
             continue
         level = Level.BROKEN if wall.required else Level.WEAKER
         remedy = "cutter init" if wall.required else "cutter init (as a superuser of the server)"
-        yield Row(wall.name, level, f"Not true: {wall.sentence} Found: {wall.found}", remedy)
+        lines = wall.found.splitlines()
+        more = [f"and {len(lines) - FOUND_MAX} more"] if len(lines) > FOUND_MAX else []
+        found = "\n".join(["Not true: " + wall.sentence, *lines[:FOUND_MAX], *more])
+        yield Row(wall.name, level, found, remedy)
 
 
 def _clock(desk: Desk) -> Iterator[Row]:

@@ -13,6 +13,7 @@ from cutter_agent.bootstrap.home import Home
 from cutter_agent.errors import StopBackupFailed, StopDatabaseAway
 from cutter_agent.orchestrator.discover import LiveReadOnlyDiscoverer
 from cutter_agent.orchestrator.grants import ROLE_EXEC, ROLE_READER, ROLE_VERIFY
+from cutter_agent.orchestrator.world import Moment
 
 if TYPE_CHECKING:
     from cutter_agent.crypto.age_backup import Digested
@@ -63,9 +64,9 @@ class HomeVault:
         self._home = home
         self._access = access
 
-    def take(self, run: RunHeader) -> BackupReceipt:
+    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
         """Take the backup of the governed tables, encrypted to the home's recipients."""
-        return self._vault.take(run)
+        return self._vault.take(run, moment)
 
     def document_rows_sha256(self, document_id: str) -> str:
         """The digest of the document's rows as they are now."""

@@ -61,17 +61,13 @@ def media_type_of(name: str) -> str:
     return "text/markdown" if PurePath(name).suffix.lower() in _MARKDOWN else "text/plain"
 
 
-def check_source(offer: Offer, *, candidate_cap: int | None = None) -> MarkedText:
+def check_source(offer: Offer) -> MarkedText:
     """The marks of the source, if a cut could begin with it; nothing is written.
-
-    Args:
-        offer: the source.
-        candidate_cap: how many units it may have; None leaves that to the deployment.
 
     Raises:
         StopRefusedInput: the code cannot be one, or the profile is not sound.
         StopSourceUnreadable: the bytes are no text.
-        StopOverSize: there is no unit in them, or there are more than the cap.
+        StopOverSize: there is no unit in them that would be cut.
     """
     from cutter_agent.document.grammar import parse_profile
     from cutter_agent.document.marks import mark_text
@@ -83,33 +79,49 @@ def check_source(offer: Offer, *, candidate_cap: int | None = None) -> MarkedTex
             remedy="cutter source add FILE --code CODE",
         )
     marked = mark_text(offer.body, parse_profile(offer.profile_toml), code=offer.code)
-    count = len(marked.candidates)
-    if count < 1 or (candidate_cap is not None and count > candidate_cap):
-        raise StopOverSize(
-            f"{count} units",
-            expected="at least 1 unit"
-            if count < 1
-            else f"at most {candidate_cap}, by the settings",
-            document_id=offer.code,
-            remedy="cutter mark FILE --tree",
-        )
+    check_size(marked)
     return marked
 
 
-def add_source(desk: Desk, offer: Offer) -> Stored:
-    """The document's newest source version is this one; the same bytes again change nothing.
+def check_size(marked: MarkedText, units_max: int | None = None) -> None:
+    """Return only if the text has a unit that would be cut, and no more than may be.
 
     Raises:
-        StopRefusedInput, StopSourceUnreadable, StopOverSize: see `check_source`.
+        StopOverSize: it has none, or more than `units_max`.
+    """
+    count = len(marked.candidates)
+    expected = "at least 1 unit"
+    if units_max is not None and count > units_max:
+        expected = f"at most {units_max}, the cap in the deployment's settings"
+    elif count:
+        return
+    raise StopOverSize(f"{count} units", expected=expected, remedy="cutter mark FILE --tree")
+
+
+def add_source(desk: Desk, offer: Offer, marked: MarkedText | None = None) -> Stored:
+    """The document's newest source version is this one; the same bytes again change nothing.
+
+    Args:
+        desk: the deployment.
+        offer: the source.
+        marked: its marks, if `check_source` has found them already.
+
+    Raises:
+        StopRefusedInput, StopSourceUnreadable: see `check_source`.
+        StopOverSize: it has no unit, or more than the deployment's settings allow.
         StopReplayConflict: somebody added another version at the same moment.
     """
     from cutter_agent.document.grammar import parse_profile
     from cutter_agent.postgres import deployment
 
-    marked = check_source(offer, candidate_cap=desk.settings.candidate_cap)
+    marked = marked or check_source(offer)
+    check_size(marked, desk.settings.candidate_cap)
     profile = parse_profile(offer.profile_toml)
     if not _PROFILE_NAME.fullmatch(profile.name):
-        raise StopRefusedInput(f"the profile's name {profile.name[:80]!a} is not a plain word")
+        raise StopRefusedInput(
+            f"the profile's name {profile.name[:80]!a} is not a plain word",
+            remedy="cutter source add FILE --code CODE --profile NAME",
+        )
     versions = source_versions(desk, offer.code)
     sha256 = sha256_hex(offer.body)
     title = offer.title or (versions[0].title if versions else "") or _first_line(offer)

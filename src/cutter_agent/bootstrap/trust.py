@@ -13,6 +13,14 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.home import POLICY, PROPOSAL
 from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.evidence.sshsig import (
+    APPROVAL_NAMESPACE,
+    POLICY_NAMESPACE,
+    REJECT_NAMESPACE,
+    allowed_signers_line,
+    parse_public_key,
+)
+from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.grants import ROLE_ADMIN, ROLE_READER
 from cutter_agent.orchestrator.orders import OfferedSignature
 from cutter_agent.orchestrator.policy import TrustPolicy, parse_policy
@@ -24,6 +32,8 @@ if TYPE_CHECKING:
 
 POLICY_BYTES_MAX: Final = 1024 * 1024
 SIGNATURE_BYTES_MAX: Final = 8 * 1024
+ALLOWED_SIGNERS: Final = "allowed_signers"
+"""Beside the policy: the same persons and keys as `ssh-keygen -Y verify` reads them."""
 _SIGNATURE: Final = re.compile(re.escape(PROPOSAL) + r"\.([A-Za-z0-9_]+)\.sig")
 
 
@@ -211,6 +221,25 @@ def accept(desk: Desk, waiting: Proposal) -> None:
     _promote(_folder(desk), body)
 
 
+def allowed_signers(policy: TrustPolicy) -> str:
+    """The policy's persons and keys as a file for `ssh-keygen -Y verify`, one key a line.
+
+    A revoked key counts only for what was signed before, as far as the tool asks for a time.
+    """
+    lines = [
+        allowed_signers_line(
+            person.name,
+            parse_public_key(key.public_key),
+            (APPROVAL_NAMESPACE, REJECT_NAMESPACE, POLICY_NAMESPACE),
+            valid_after=parse_utc(key.valid_from or ""),
+            valid_before=parse_utc(key.revoked_utc or key.valid_until or ""),
+        )
+        for person in policy.persons
+        for key in person.keys
+    ]
+    return "".join(f"{line}\n" for line in lines)
+
+
 def _promote(folder: Folder, body: bytes) -> None:
     """The proposal becomes the policy: its signatures are copied, its own files go last."""
     for name in folder.names():
@@ -219,6 +248,8 @@ def _promote(folder: Folder, body: bytes) -> None:
             target = f"{POLICY}.{match[1]}.sig"
             with folder.writing(target):
                 folder.replace(target, data)
+    with folder.writing(ALLOWED_SIGNERS):
+        folder.replace(ALLOWED_SIGNERS, allowed_signers(parse_policy(body)).encode("ascii"))
     with folder.writing(POLICY):
         folder.replace(POLICY, body)
     for name in folder.names():

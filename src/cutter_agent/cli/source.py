@@ -74,9 +74,9 @@ def add(
         effective_date=None if effective is None else effective.date().isoformat(),
     )
     # Before the database is opened: what is refused is refused without one.
-    sources.check_source(offer)
+    marked = sources.check_source(offer)
     with opened(out) as desk:
-        stored = sources.add_source(desk, offer)
+        stored = sources.add_source(desk, offer, marked)
     out.data(_added(code, stored), lambda: _added_lines(code, stored))
     errors = [finding for finding in stored.marked.findings if finding.severity == "error"]
     if errors:
@@ -147,8 +147,10 @@ def _added_lines(code: str, stored: Stored) -> list[str]:
     return [
         f"{code} v{stored.added.version_no} {what}: {seen(stored.title)}",
         f"  {marked.byte_len} bytes, sha256:{stored.sha256}",
-        (f"  read as {marked.profile}: {len(marked.candidates)} units, {len(marked.excluded)} excluded, "
-        f"{marked.coverage.unaccounted_bytes} bytes unaccounted"),
+        (
+            f"  read as {marked.profile}: {len(marked.candidates)} units, {len(marked.excluded)} excluded, "
+            f"{marked.coverage.unaccounted_bytes} bytes unaccounted"
+        ),
         f"Next   cutter cut {code}",
     ]
 

@@ -13,7 +13,7 @@ from cutter_agent.bootstrap.approvals import simulated_approval, waiting
 from cutter_agent.bootstrap.home import Home
 from cutter_agent.bootstrap.people import check_person, key_files, new_key, read_public_key
 from cutter_agent.bootstrap.sample import sample_path
-from cutter_agent.bootstrap.sources import Offer, check_source, media_type_of
+from cutter_agent.bootstrap.sources import Offer, check_size, check_source, media_type_of
 from cutter_agent.crypto.backup_identity import ensure_backup_identity
 from cutter_agent.document.profiles import shipped
 from cutter_agent.errors import StopOverSize, StopRefusedInput, StopSourceUnreadable
@@ -32,9 +32,16 @@ def offer(body: bytes, code: str = "DOC") -> Offer:
 class TestSources:
     def test_the_cap_counts_units(self) -> None:
         body = b"# One\n\ntext\n\n# Two\n\ntext\n"
-        assert len(check_source(offer(body), candidate_cap=2).candidates) == 2
+        marked = check_source(offer(body))
+        check_size(marked, 2)
         with pytest.raises(StopOverSize, match="2 units"):
-            check_source(offer(body), candidate_cap=1)
+            check_size(marked, 1)
+
+    def test_a_text_whose_units_are_all_left_out_has_none(self) -> None:
+        body = "### NT-1. Một [DỰ THẢO]\n\nHai.\n".encode()
+        drafts = Offer(code="DOC", body=body, profile_toml=shipped("vn-charter"))
+        with pytest.raises(StopOverSize, match="0 units"):
+            check_source(drafts)
 
     @pytest.mark.parametrize(
         ("body", "stop"),

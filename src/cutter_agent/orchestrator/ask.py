@@ -130,6 +130,11 @@ class Ask:
         read_again(going)
         return Given(step.approves, answer, request, self._site.mode)
 
+    def outlived(self, step: Pause, context: RunContext) -> bool:
+        """Say whether SG_1's request is past its life: the backup it names is then taken anew."""
+        request = context.get(step.yields)
+        return step.gate is Gate.SG_1 and request is not None and self._expired(request)
+
     def newest_approval(self, context: RunContext) -> Approved:
         """Return the approval that the run consumed last.
 
@@ -322,10 +327,25 @@ def asked_of(context: RunContext, request: AuthorizationRequested) -> Asked:
 
 
 def waiting_request(context: RunContext) -> AuthorizationRequested | None:
-    """Return the request that the run waits at: of SG_3 if it failed, else of its pause."""
-    if context.terminal is not None:
-        return context.get(EscalationRequested)
+    """Return the request that the run waits at: of SG_3 while it is undecided, else of its pause."""
+    return _undecided(context) or (None if context.terminal is not None else pause_request(context))
+
+
+def pause_request(context: RunContext) -> AuthorizationRequested | None:
+    """Return the newest request of the pause that the run stands at, if it stands at one."""
     for pause in PAUSES:
         if context.state is pause.reaches:
             return context.get(pause.yields)
+    return None
+
+
+def _undecided(context: RunContext) -> EscalationRequested | None:
+    """Return the request of SG_3 if nothing was decided, done or asked for since."""
+    request = context.get(EscalationRequested)
+    for event in reversed(context.history.events):
+        if event.kind in {EventKind.DECISION, EventKind.PHASE}:
+            return None
+        if event.kind is EventKind.REQUEST:
+            same = request is not None and event.body.get("document") == request.document
+            return request if same else None
     return None

@@ -25,11 +25,17 @@ from cutter_agent.orchestrator.facts import MutationReading, non_mutation_level
 from cutter_agent.orchestrator.factsheet import drift, read_facts
 from cutter_agent.orchestrator.gates import Finding, judge, stop_for
 from cutter_agent.orchestrator.history import EventKind, RunDocument, RunEvent
-from cutter_agent.orchestrator.line import LINE, Pause, Phase
+from cutter_agent.orchestrator.line import BACKUP, LINE, Pause, Phase
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.policy import NO_POLICY, TrustPolicy
 from cutter_agent.orchestrator.ports import Claim, Facts, KBReporter, Site, Step
-from cutter_agent.orchestrator.progress import began_utc, failed_stop, notes_on, progress_of
+from cutter_agent.orchestrator.progress import (
+    began_utc,
+    failed_stop,
+    notes_on,
+    progress_of,
+    times_passed,
+)
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.report import final_report, phase_document, stop_document
 from cutter_agent.orchestrator.result import result_of, run_json
@@ -138,6 +144,8 @@ class Drive:
             self._check_time(going.context)
             self._on_step(step.name)
             if isinstance(step, Pause):
+                if self._ask.outlived(step, going.context):
+                    self._phase(BACKUP, going)
                 going.given = self._ask.pass_pause(step, going, reference, self._read_again)
                 reference = None
             else:
@@ -199,7 +207,8 @@ class Drive:
             document = final_report(step, going.context, records, going.findings, pins)
             self._kb.put(run.run_id, document.name, document.text)
         else:
-            document = phase_document(step, run, records, going.findings, notes)
+            number = 1 + times_passed(going.context, step)
+            document = phase_document(step, run, records, going.findings, notes, number)
         body: dict[str, Json] = {
             "phase": step.name,
             "records": [{"type": type(r).__name__, "fields": to_json(r)} for r in records],

@@ -213,6 +213,10 @@ def check_line(line: Sequence[Phase | Pause]) -> None:
 
 check_line(LINE)
 
+BACKUP: Final = next(
+    step for step in LINE if isinstance(step, Phase) and step.body is pre_write_backup
+)
+"""The phase that is repeated when SG_1's request has outlived its life, and its backup with it."""
 PHASES: Final = tuple(step for step in LINE if isinstance(step, Phase))
 PAUSES: Final = tuple(step for step in LINE if isinstance(step, Pause))
 EVIDENCE_TYPES: Final[dict[str, type[Evidence]]] = {

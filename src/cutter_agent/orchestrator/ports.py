@@ -40,6 +40,7 @@ from cutter_agent.orchestrator.orders import (
 )
 from cutter_agent.orchestrator.states import Mode, Role
 from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant
+from cutter_agent.orchestrator.world import Moment
 
 
 class Discoverer(Protocol):
@@ -204,8 +205,10 @@ class VerifierSigner(Signer, Protocol):
 class BackupVault(Protocol):
     """Takes the backup before any write, and answers whether it still fits."""
 
-    def take(self, run: RunHeader) -> BackupReceipt:
+    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
         """Dump, encrypt and store the governed tables as one snapshot saw them.
+
+        A vault without a clock of its own dates the backup with the moment.
 
         Raises:
             StopBackupFailed: any step of it did not work.

@@ -34,15 +34,15 @@ def began_utc(context: RunContext, step: Phase) -> str:
 
 def progress_of(context: RunContext) -> Progress:
     """Return the phases that passed and the documents of the line so far."""
-    phases = [e.body for e in context.history.events if e.kind is EventKind.PHASE]
+    passed = [e.body for e in context.history.events if e.kind is EventKind.PHASE]
+    phases = {str(body.get("phase")): str(body.get("document")) for body in passed}
     requests = [context.get(pause.yields) for pause in PAUSES]
     names = sorted(
-        [str(body.get("document")) for body in phases]
-        + [request.document for request in requests if request is not None]
+        [*phases.values()] + [request.document for request in requests if request is not None]
     )
     digests = {document.name: document.sha256 for document in context.history.documents}
     return Progress(
-        tuple(str(body.get("phase")) for body in phases),
+        tuple(phases),
         tuple(names),
         tuple(digests.get(name, "") for name in names),
     )
@@ -57,3 +57,11 @@ def notes_on(step: Phase, began_utc: str, ended_utc: str) -> tuple[str, ...]:
     if took_s <= step.soft_cap_s:
         return ()
     return (f"{step.name} took {took_s:.0f} s, over its soft cap of {step.soft_cap_s} s",)
+
+
+def times_passed(context: RunContext, step: Phase) -> int:
+    """Return how often the phase has passed: a backup is taken anew for each later request."""
+    return sum(
+        event.kind is EventKind.PHASE and event.body.get("phase") == step.name
+        for event in context.history.events
+    )

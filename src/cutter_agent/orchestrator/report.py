@@ -69,6 +69,7 @@ def phase_document(
     records: Sequence[Evidence],
     findings: Sequence[Finding],
     notes: Sequence[str],
+    number: int = 1,
 ) -> RunDocument:
     """Return the document of a phase that passed its gate."""
     parts = [_head(f"{step.name}: {step.gate} passed", run)]
@@ -78,7 +79,7 @@ def phase_document(
         parts.append(f"## Evidence: {type(record).__name__}\n\n{rows}\n")
     if notes:
         parts.append("## Notes\n\n" + "".join(f"- {inert(note)}\n" for note in notes) + "\n")
-    return make_document(document_name(step.document, run), "".join(parts))
+    return make_document(document_name(step.document, run, number), "".join(parts))
 
 
 def final_report(

@@ -8,7 +8,13 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import TypeVar
 
-from cutter_agent.errors import STOP_BY_CODE, Category, Stop, StopEvidenceMismatch
+from cutter_agent.errors import (
+    STOP_BY_CODE,
+    Category,
+    Stop,
+    StopApprovalRequired,
+    StopEvidenceMismatch,
+)
 from cutter_agent.evidence.canonical import Json
 from cutter_agent.evidence.codec import from_json
 from cutter_agent.evidence.invariant import Evidence
@@ -97,10 +103,15 @@ class RunContext:
 
     @property
     def stop(self) -> StopRecord | None:
-        """The stop that the run stands at, or None when it has moved on since or never stopped."""
+        """The stop that the run stands at, or None when it has moved on since or never stopped.
+
+        That a decision (SG_3) waits for its signatures hides no failure that it is about.
+        """
         for event in reversed(self.history.events):
             if event.kind is EventKind.STOP:
-                return _stop_record(event)
+                record = _stop_record(event)
+                if record.code != StopApprovalRequired.code or record.phase is not None:
+                    return record
             if event.kind in {EventKind.PHASE, EventKind.DECISION, EventKind.OPENED}:
                 return None
         return None
@@ -117,7 +128,7 @@ class RunContext:
         if self.voided:
             return Terminal.VOIDED
         stop = self.stop
-        if stop is None or stop.code == "STOP_APPROVAL_REQUIRED":
+        if stop is None or stop.code == StopApprovalRequired.code:
             return None
         if stop.code == "STOP_REJECTED":
             return Terminal.VOIDED

@@ -25,6 +25,7 @@ from cutter_agent.orchestrator.queries import (
     DOCUMENT_ROWS_SHA256,
     UNGOVERNED_TABLES,
 )
+from cutter_agent.orchestrator.world import Moment
 from cutter_agent.postgres.connect import (
     Connection,
     Login,
@@ -89,7 +90,8 @@ class LiveVault:
     recipients: tuple[str, ...]
     seal: Seal
 
-    def take(self, run: RunHeader) -> BackupReceipt:
+    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
+        del moment  # the database dates its own snapshot
         try:
             with (
                 connected(self.reader, application="cutter backup") as connection,

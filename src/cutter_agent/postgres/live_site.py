@@ -40,6 +40,7 @@ from cutter_agent.orchestrator.ports import (
 from cutter_agent.orchestrator.queries import DOCUMENT_ROWS_SHA256, ENACTING_RUN
 from cutter_agent.orchestrator.states import Mode, Role
 from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant
+from cutter_agent.orchestrator.world import Moment
 from cutter_agent.postgres import history
 from cutter_agent.postgres.connect import (
     Connection,
@@ -109,9 +110,9 @@ class FreshRows:
     select: Select
     effects: Effects
 
-    def take(self, run: RunHeader) -> BackupReceipt:
+    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
         with self.effects.one("take_backup"):
-            return self.vault.take(run)
+            return self.vault.take(run, moment)
 
     def document_rows_sha256(self, document_id: str) -> str:
         return str(self.select(DOCUMENT_ROWS_SHA256, {"document_id": document_id})[0]["sha256"])

@@ -12,6 +12,7 @@ from cutter_agent.orchestrator.effects import Effects
 from cutter_agent.orchestrator.grants import ROLE_VERIFY
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import BackupReceipt, StoredUnit, VerifyRecord
+from cutter_agent.orchestrator.world import Moment
 from cutter_agent.rehearsal.rows import ResultRow
 from cutter_agent.rehearsal.tables import Tables
 
@@ -112,7 +113,7 @@ class RehearsalVault:
         self._tables = tables
         self._effects = effects
 
-    def take(self, run: RunHeader) -> BackupReceipt:
+    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
         """The receipt over all rows as they are; the run's creation stands for the time of taking."""
         with self._effects.one("take_backup"):
             rows = self._tables.canonical()
@@ -126,7 +127,7 @@ class RehearsalVault:
                 document_rows_sha256=self.document_rows_sha256(run.document_id),
                 recipients=(RECIPIENT,),
                 encrypted=True,
-                taken_utc=run.created_utc,
+                taken_utc=moment.utc,
                 wal_lsn="none",
                 level=SIMULATED,
             )

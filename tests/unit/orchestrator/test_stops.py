@@ -219,6 +219,12 @@ def test_an_expired_request_is_replaced_and_its_answer_refused(tmp_path: Path) -
     assert "request-2-" in "".join(names)
     with pytest.raises(StopApprovalExpired, match="replaced by request 2"):
         runner.resume(run_id, approval_kb_id=f"sha256:{_digest(request)}")
+    assert len(list((tmp_path / run_id).glob("04-pre-write-backup-*"))) == 2
+    signed = store.now_utc()
+    for gate in (Gate.SG_1, Gate.SG_2):
+        approval = unsigned_approval(tmp_path, run_id, gate, signed=signed)
+        result = runner.resume(run_id, approval_kb_id=approval)
+    assert result.state is OrchestratorState.CLOSEOUT_REPORTED
 
 
 def _digest(path: Path) -> str:

@@ -17,6 +17,7 @@ from cutter_agent.orchestrator.ports import (
     Writer,
 )
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
+from cutter_agent.orchestrator.world import Moment
 from cutter_agent.rehearsal import EnactResult, InMemoryDiscoverer, IUCreateResult
 from cutter_agent.rehearsal.readers import RehearsalVault
 from cutter_agent.rehearsal.rows import Table
@@ -31,6 +32,8 @@ from worlds.small import (
     run_of,
     world_of,
 )
+
+MOMENT = Moment("2026-01-01T00:00:00Z")
 
 
 def test_every_effect_port_is_there() -> None:
@@ -167,13 +170,13 @@ def test_the_backup_digests_real_rows_and_says_that_it_is_simulated() -> None:
     world = world_of()
     vault = world.ports(RehearsalWarrant(RUN_ID))[BackupVault]
     assert isinstance(vault, RehearsalVault)
-    first, again = vault.take(world.run), vault.take(world.run)
+    first, again = vault.take(world.run, MOMENT), vault.take(world.run, MOMENT)
     assert first == again
     assert (first.level, first.recipients) == ("SIMULATED", ("rehearsal",))
     assert set(GOVERNED_TABLES) <= set(first.tables)
     assert first.document_rows_sha256 == vault.document_rows_sha256(DOC)
     world.create_units()
-    after = vault.take(world.run)
+    after = vault.take(world.run, MOMENT)
     assert after.snapshot_sha256 != first.snapshot_sha256
     assert after.sha256 != first.sha256
     assert vault.document_rows_sha256(DOC) != first.document_rows_sha256

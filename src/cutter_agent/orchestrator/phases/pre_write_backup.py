@@ -9,10 +9,12 @@ from cutter_agent.evidence.invariant import Evidence, invariant
 from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.ports import BackupVault
-from cutter_agent.orchestrator.states import GATE_TTL_S, Gate
+from cutter_agent.orchestrator.states import GATE_TTL_S, PHASE_SOFT_CAP_S, Gate
 from cutter_agent.orchestrator.world import Moment
 
 SHA256_HEX_DIGITS = 64
+BACKUP_LIFE_S = GATE_TTL_S[Gate.SG_1] + PHASE_SOFT_CAP_S
+"""A request is written a little later than its backup, which must outlive it."""
 GOVERNED_TABLES = (
     "iu.source_document",
     "iu.source_version",
@@ -37,7 +39,7 @@ def is_fresh(taken_utc: str, now_utc: str) -> bool:
     return (
         taken is not None
         and now is not None
-        and (0 <= (now - taken).total_seconds() <= GATE_TTL_S[Gate.SG_1])
+        and (0 <= (now - taken).total_seconds() <= BACKUP_LIFE_S)
     )
 
 
@@ -91,7 +93,7 @@ def pre_write_backup(run: RunHeader, vault: BackupVault, moment: Moment) -> Back
     Raises:
         StopBackupFailed: it could not be taken.
     """
-    receipt = vault.take(run)
+    receipt = vault.take(run, moment)
     return BackupTaken(
         backup_sha256=receipt.sha256,
         byte_len=receipt.byte_len,

@@ -9,18 +9,15 @@ from typing import Final
 from cutter_agent.errors import (
     Category,
     Stop,
-    StopClock,
     StopDocumentUnknown,
-    StopOverTime,
     StopReplayConflict,
     StopUnexpected,
 )
 from cutter_agent.evidence.canonical import Json
 from cutter_agent.evidence.codec import to_json
 from cutter_agent.evidence.invariant import Evidence
-from cutter_agent.orchestrator.approval import CLOCK_SKEW_S
 from cutter_agent.orchestrator.ask import Ask, Given
-from cutter_agent.orchestrator.clock import parse_utc, utc_text
+from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.facts import MutationReading, non_mutation_level
 from cutter_agent.orchestrator.factsheet import drift, read_facts
 from cutter_agent.orchestrator.gates import Finding, judge, stop_for
@@ -40,7 +37,7 @@ from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.report import final_report, phase_document, stop_document
 from cutter_agent.orchestrator.result import result_of, run_json
 from cutter_agent.orchestrator.run_context import RunContext
-from cutter_agent.orchestrator.states import RUN_HARD_CAP_S, Mode, Role
+from cutter_agent.orchestrator.states import Mode, Role
 from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant, live_warrant
 from cutter_agent.orchestrator.world import CallBegan, Holding, Moment, PolicyInForce, Progress
 
@@ -141,7 +138,7 @@ class Drive:
             if passed in going.context.steps_done:
                 continue
             going.step_name = step.name
-            self._check_time(going.context)
+            check_time(going.context, self._site.now_utc())
             self._on_step(step.name)
             if isinstance(step, Pause):
                 if self._ask.outlived(step, going.context):
@@ -365,20 +362,6 @@ class Drive:
 
     def _event(self, context: RunContext, kind: EventKind, body: dict[str, Json]) -> RunEvent:
         return RunEvent(len(context.history.events) + 1, kind, utc_text(self._site.now_utc()), body)
-
-    def _check_time(self, context: RunContext) -> None:
-        now = self._site.now_utc()
-        last = parse_utc(context.history.events[-1].at_utc)
-        if last is not None and (last - now).total_seconds() > CLOCK_SKEW_S:
-            raise StopClock(
-                f"it is {utc_text(now)}, before the run's last entry at {utc_text(last)}",
-                expected=f"a time after {utc_text(last)}",
-            )
-        if context.spent_s > RUN_HARD_CAP_S:
-            raise StopOverTime(
-                f"{context.spent_s:.0f} s of working time are used",
-                expected=f"at most {RUN_HARD_CAP_S} s",
-            )
 
     def _witness(self) -> MutationReading | None:
         return self._site.facts.mutation_reading() if self._site.mode is Mode.DRYRUN else None

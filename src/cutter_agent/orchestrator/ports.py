@@ -206,9 +206,7 @@ class BackupVault(Protocol):
     """Takes the backup before any write, and answers whether it still fits."""
 
     def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
-        """Dump, encrypt and store the governed tables as one snapshot saw them.
-
-        A vault without a clock of its own dates the backup with the moment.
+        """Dump, encrypt and store the governed tables; without a clock, as of the moment.
 
         Raises:
             StopBackupFailed: any step of it did not work.

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from cutter_agent.errors import STOP_BY_CODE, Category, Stop
-from cutter_agent.orchestrator.clock import parse_utc
+from datetime import datetime
+
+from cutter_agent.errors import STOP_BY_CODE, Category, Stop, StopClock, StopOverTime
+from cutter_agent.orchestrator.approval import CLOCK_SKEW_S
+from cutter_agent.orchestrator.clock import parse_utc, utc_text
 from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.line import PAUSES, Phase
 from cutter_agent.orchestrator.run_context import RunContext
+from cutter_agent.orchestrator.states import RUN_HARD_CAP_S
 from cutter_agent.orchestrator.world import Progress
 
 
@@ -65,3 +69,23 @@ def times_passed(context: RunContext, step: Phase) -> int:
         event.kind is EventKind.PHASE and event.body.get("phase") == step.name
         for event in context.history.events
     )
+
+
+def check_time(context: RunContext, now: datetime) -> None:
+    """Return only while the clock makes sense and the run has working time left.
+
+    Raises:
+        StopClock: it is earlier than the run's last entry.
+        StopOverTime: the phases since the run began, or last stopped for this, took too long.
+    """
+    last = parse_utc(context.history.events[-1].at_utc)
+    if last is not None and (last - now).total_seconds() > CLOCK_SKEW_S:
+        raise StopClock(
+            f"it is {utc_text(now)}, before the run's last entry at {utc_text(last)}",
+            expected=f"a time after {utc_text(last)}",
+        )
+    if context.spent_s > RUN_HARD_CAP_S:
+        raise StopOverTime(
+            f"{context.spent_s:.0f} s of working time are used",
+            expected=f"at most {RUN_HARD_CAP_S} s",
+        )

@@ -28,6 +28,7 @@ from cutter_agent.orchestrator.policy import NO_POLICY, TrustPolicy
 from cutter_agent.orchestrator.ports import Claim, Facts, KBReporter, Site, Step
 from cutter_agent.orchestrator.progress import (
     began_utc,
+    check_time,
     failed_stop,
     notes_on,
     progress_of,

@@ -8,7 +8,16 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cutter_agent.cli.output import Output, speaks
-from cutter_agent.cli.session import Taken, answer, opened, reference_for, standing, take, waits
+from cutter_agent.cli.session import (
+    Taken,
+    answer,
+    interruptible,
+    opened,
+    reference_for,
+    standing,
+    take,
+    waits,
+)
 from cutter_agent.errors import StopApprovalExpired
 
 if TYPE_CHECKING:
@@ -53,11 +62,11 @@ def go_on(desk: Desk, out: Output, taken: Taken) -> Taken:
     """
     while waits(taken):
         run_id = taken.result.run_id
-        here = standing(desk, taken.result.context)
-        out.say(
-            f"Waiting for signatures beside {here.request.document if here.request else run_id}"
-        )
-        reference = _awaited(desk, taken)
+        with interruptible(desk, None, run_id):
+            here = standing(desk, taken.result.context)
+            if here.request is not None:
+                out.say(f"Waiting for signatures beside {here.request.document}")
+            reference = _awaited(desk, taken)
         if reference is None:
             raise StopApprovalExpired("nobody signed while the request lived", run_id=run_id)
         taken = take(desk, out, lambda runner: runner.resume(run_id, reference), run_id=run_id)  # noqa: B023 - called at once

@@ -94,15 +94,17 @@ def time_left(seconds: float) -> str:
     )
 
 
-def waiting_words(standing: Standing) -> str:
-    """Return how many have signed, who, and how long the request lives."""
+def _waiting(name: str, standing: Standing) -> list[str]:
+    """Return how many have signed, who, and how long the request lives, as pieces of the rail."""
+    if standing.request is None:
+        return [f"{WAITING} {name}"]
     asked = f"{len(standing.signed)}/{standing.threshold}" if standing.threshold else "for approval"
-    words = f"waiting {asked}"
+    pieces = [f"{WAITING} {name} waiting {asked}"]
     if standing.signed:
-        words += f" ({', '.join(standing.signed)} signed)"
+        pieces.append(f"({', '.join(standing.signed)} signed)")
     if standing.rejected:
-        words += f" ({', '.join(standing.rejected)} refused)"
-    return f"{words}  {time_left(standing.left_s)}"
+        pieces.append(f"({', '.join(standing.rejected)} refused)")
+    return [*pieces, time_left(standing.left_s)]
 
 
 def _plan(context: RunContext, out: Output) -> list[str]:
@@ -140,23 +142,22 @@ def _rail(context: RunContext, standing: Standing, out: Output) -> list[str]:
     """Return the rail, wrapped between steps and never inside one."""
     done = set(context.steps_done)
     failed = None if context.stop is None else context.stop.phase
-    words: list[tuple[str, str]] = []
+    pieces: list[str] = []
     for step in LINE:
         name = _SHORT.get(step.name, step.name)
         if isinstance(step, Pause):
             passed = step in done and context.state is not step.reaches
             here = context.state is step.reaches and not context.over and context.terminal is None
             glyph = DONE if passed else WAITING if here else AHEAD
-            extra = f" {waiting_words(standing)}" if here and standing.request is not None else ""
-            words.append((glyph, name + extra))
+            pieces += _waiting(name, standing) if here else [f"{glyph} {name}"]
         else:
             broken = step.name == failed and context.terminal is not None
-            words.append((DONE if step in done else FAILED if broken else AHEAD, name))
+            glyph = DONE if step in done else FAILED if broken else AHEAD
+            pieces.append(f"{glyph} {name}")
     if standing.request is not None and standing.request.gate is Gate.SG_3:
-        words.append((WAITING, f"SG_3 {standing.request.decision} {waiting_words(standing)}"))
+        pieces += _waiting(f"SG_3 {standing.request.decision}", standing)
     lines, line = [], "Gates  "
-    for glyph, word in words:
-        piece = f"{glyph} {word}"
+    for piece in pieces:
         if cells(line) > _MARGIN and cells(line) + cells(piece) > out.columns:
             lines.append(line.rstrip())
             line = " " * _MARGIN

@@ -76,7 +76,7 @@ def take(
         Stop: no run came to be.
         Interrupted: somebody ended the work, and knows the command that goes on with it.
     """
-    with out.steps() as on_step, _interruptible(desk, document_id, run_id):
+    with out.steps() as on_step, interruptible(desk, document_id, run_id):
         runner = desk.runner(on_step=on_step)
         try:
             return Taken(work(runner), None)
@@ -182,10 +182,10 @@ def standing(desk: Desk, context: RunContext) -> Standing:
 
 
 def reference_for(desk: Desk, context: RunContext) -> str | None:
-    """Return the approval that lies beside the waiting request, or None where nobody has signed."""
-    from cutter_agent.orchestrator.ask import waiting_request
+    """Return the approval that lies beside the pause's request, or None where nobody has signed."""
+    from cutter_agent.orchestrator.ask import pause_request
 
-    request = None if context.over else waiting_request(context)
+    request = None if context.over else pause_request(context)
     if request is None or not desk.reporter().signatures(context.run_id, request.document):
         return None
     return f"sha256:{request.request_sha256}"
@@ -252,7 +252,12 @@ def _with_stop(result: RunResult, stop: Stop) -> RunResult:
 
 
 @contextmanager
-def _interruptible(desk: Desk, document_id: str | None, run_id: str | None) -> Iterator[None]:
+def interruptible(desk: Desk, document_id: str | None, run_id: str | None) -> Iterator[None]:
+    """An interruption of the block knows the command that goes on with its run.
+
+    Raises:
+        Interrupted: somebody ended the work.
+    """
     try:
         yield
     except KeyboardInterrupt as error:

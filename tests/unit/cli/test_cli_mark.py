@@ -12,7 +12,7 @@ import pytest
 
 from cutter_agent.cli import source_file
 from cutter_agent.cli.main import run
-from cutter_agent.cli.source_file import language_of, profile_for
+from cutter_agent.cli.source_file import profile_for
 from cutter_agent.document.cutplan import leaf_record
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
 
@@ -75,29 +75,22 @@ def test_the_profile_that_fits_is_found(name: str, profile: str) -> None:
     assert profile_for((EXAMPLES / name).read_bytes()) == profile
 
 
-def test_a_text_of_headings_is_markdown_and_words_tell_the_language() -> None:
-    assert profile_for(b"# One\n\ntext\n\n# Two\n\nmore of the text\n") == "markdown"
-    assert language_of("Điều 1 của luật này và các".encode()) == "vi"
-    assert language_of(b"xyzzy 12345") == "mul"
-
-
 def test_a_profile_file_may_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     toml = tmp_path / "mine.toml"
     toml.write_bytes(source_file.shipped("markdown"))
     assert marked(capsys, str(CHARTER), "--profile", str(toml))["profile"] == "markdown"
 
 
-def test_the_tree_draws_hidden_characters_and_fits(
+def test_what_is_shown_draws_hidden_characters_and_fits(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    text = tmp_path / "doc.md"
-    text.write_text(
-        "# One\u202e two\n\nbody of the text\n\n# \u200fThree\n\nbody of the text\n", "utf-8"
-    )
-    assert run(["mark", str(text), "--tree"]) == 0
-    shown = capsys.readouterr().out
-    assert "⟦U+202E⟧" in shown
-    assert not set("\u202e\u200f") & set(shown)
+    text = tmp_path / "a\u202eb.md"
+    text.write_text("# One\u202e two\n\nbody of the text\n\n# \u200fThree\n\nbody\n", "utf-8")
+    for words in (["--tree"], []):
+        assert run(["mark", str(text), "--code", "DOC", *words]) == 0
+        shown = capsys.readouterr()
+        assert not set("\u202e\u200f") & set(shown.out + shown.err)
+    assert "a⟦U+202E⟧b.md" in shown.out
     monkeypatch.setenv("COLUMNS", "40")
     assert run(["mark", str(CHARTER), "--tree"]) == 0
     assert max(map(len, capsys.readouterr().out.splitlines())) <= 40

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Final
@@ -62,6 +63,11 @@ class Choice:
     def refuse(self, mark: Mark, reason: str) -> None:
         """The mark does not count, for this reason."""
         self.refused.append((mark, reason))
+
+    def replace(self, gone: AbstractSet[int], marks: Sequence[Mark]) -> None:
+        """The accepted marks that start there give way to these."""
+        self.accepted = [mark for mark in self.accepted if mark.start not in gone]
+        self.accepted += marks
 
     def take(
         self, marks: Sequence[Mark], weights: Sequence[float], path: Sequence[int], rule: Rule

@@ -1,0 +1,114 @@
+"""Bare numbers between two words of the law, from the outermost way of counting to the innermost."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Final
+
+from cutter_agent.document.choice import Choice
+from cutter_agent.document.grammar import SPINE_LEVEL_MAX, Profile, Rule
+from cutter_agent.document.numbering import NO_RANK, SUB_MAX, roman_value
+from cutter_agent.document.path import Costs, best_path
+from cutter_agent.document.scan import Mark
+from cutter_agent.document.weights import Weigher
+
+BARE_COSTS: Final = {"rare": Costs(1.2, 4.0, 2.5), "usual": Costs(0.3, 1.0, 1.0)}
+_ROMAN_TURN: Final = 1.6
+"""What speaks against reading (i) as a letter when (ii) comes next."""
+_NOT_BETWEEN: Final = ("before", "alone")
+
+
+class Descent:
+    """The bare numbers between two marks of the spine, chosen way by way."""
+
+    def __init__(self, weigher: Weigher, profile: Profile, choice: Choice) -> None:
+        self._weigher = weigher
+        self._profile = profile
+        self._choice = choice
+
+    def run(self, marks: list[Mark]) -> None:
+        """Accepts or refuses every mark of the stretch."""
+        options = [self._options(mark) for mark in marks]
+        self._descend(marks, options, frozenset(), SPINE_LEVEL_MAX + 1)
+
+    def _options(self, mark: Mark) -> dict[int, int]:
+        """Every way to read the mark: rule to rank."""
+        result = {mark.rule: mark.rank}
+        if self._profile.rules[mark.rule].place in _NOT_BETWEEN:
+            result = {}
+        for index in self._profile.readings[mark.rule]:
+            if self._profile.rules[index].place in _NOT_BETWEEN:
+                continue
+            rank = self._profile.rules[index].numbering.rank_of(mark.num)
+            if rank != NO_RANK:
+                result[index] = rank
+        return result
+
+    def _descend(
+        self,
+        marks: list[Mark],
+        options: list[dict[int, int]],
+        used: frozenset[int],
+        level: int,
+    ) -> None:
+        """Chooses the outermost way of counting, then goes on between its marks."""
+        while marks:
+            index = self._outermost(options, used)
+            if index < 0:
+                for mark in marks:
+                    self._choice.refuse(mark, "its number does not follow")
+                return
+            used |= {index}
+            rule = self._profile.rules[index]
+            among = [i for i, option in enumerate(options) if index in option]
+            ranks = [options[i][index] for i in among]
+            weights = [self._weight(marks, i, rule) for i in among]
+            path = [among[i] for i in best_path(ranks, weights, BARE_COSTS[rule.gaps])]
+            if not path:
+                continue
+            for i in path:
+                mark = marks[i]._replace(rule=index, rank=options[i][index], level=level)
+                self._choice.accept(mark)
+            edges = [-1, *path, len(marks)]
+            for left, right in pairwise(edges):
+                if right - left > 1:
+                    self._descend(
+                        marks[left + 1 : right], options[left + 1 : right], used, level + 1
+                    )
+            return
+
+    def _outermost(self, options: list[dict[int, int]], used: frozenset[int]) -> int:
+        """The rule of the lowest level; among equals the one whose first number comes first."""
+        rules = self._profile.rules
+        best, best_key = -1, (SPINE_LEVEL_MAX + 1, 2, 0)
+        for place, option in enumerate(options):
+            for index, rank in option.items():
+                if index not in used:
+                    key = (rules[index].level, int(rank // SUB_MAX > 1), place)
+                    if key < best_key:
+                        best, best_key = index, key
+        return best
+
+    def _weight(self, marks: list[Mark], i: int, rule: Rule) -> float:
+        """The mark's weight, less if the next mark continues it in Roman numerals."""
+        weight = self._weigher(marks[i], rule)
+        if rule.numbering.name.startswith("letter") and i + 1 < len(marks):
+            value, following = roman_value(marks[i].num), roman_value(marks[i + 1].num)
+            if value > 0 and following == value + 1 and len(marks[i + 1].num) > 1:
+                weight -= _ROMAN_TURN
+        return weight
+
+
+def split_at(marks: Sequence[Mark], walls: Sequence[int]) -> list[list[Mark]]:
+    """The marks in groups, one for each stretch between two walls that holds any."""
+    groups: list[list[Mark]] = []
+    last = -1
+    for mark in marks:
+        stretch = bisect_left(walls, mark.start)
+        if stretch != last or not groups:
+            groups.append([])
+            last = stretch
+        groups[-1].append(mark)
+    return groups

@@ -1,0 +1,230 @@
+"""One stretch of the text in which numbers run through: its words, then its bare numbers."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
+from operator import attrgetter
+from typing import Final
+
+from cutter_agent.document.choice import Choice
+from cutter_agent.document.descent import BARE_COSTS, Descent, split_at
+from cutter_agent.document.grammar import Profile, Rule
+from cutter_agent.document.numbering import NO_RANK
+from cutter_agent.document.path import Costs, best_path
+from cutter_agent.document.quotation import Stretches
+from cutter_agent.document.scan import Mark
+from cutter_agent.document.weights import Weigher
+
+_WORDS: Final = {
+    "rare": Costs(0.3, 2.5, 1.5),
+    "usual": Costs(0.02, 0.3, 0.1),
+    "any": Costs(0.0, 0.0, 0.0),
+}
+_CHAIN_ORDER: Final = {"document": 0, "parent": 1, "none": 1, "auto": 2}
+_RESTART_RATIO: Final = 1.2
+_ALONE_MIN: Final = 3
+_ALONE_RATIO: Final = 3
+_QUOTED: Final = -1.9
+"""What speaks against a label inside a quotation; a headed one outweighs it."""
+_START: Final = attrgetter("start")
+
+
+class Region:
+    """One stretch of the text in which numbers run through."""
+
+    def __init__(
+        self,
+        shadow: str,
+        weigher: Weigher,
+        profile: Profile,
+        marks: list[Mark],
+        choice: Choice,
+        quoted: Stretches,
+    ) -> None:
+        self._shadow = shadow
+        self._weigher = weigher
+        self._quoted = quoted
+        self._profile = profile
+        self._rules = profile.rules
+        self._marks = marks
+        self._choice = choice
+        self._spine: list[Mark] = []
+        self._left: list[Mark] = []
+
+    def run(self) -> None:
+        """Accepts or refuses every mark of the region."""
+        rules = self._rules
+        through: dict[int, list[Mark]] = {}
+        behind: list[Mark] = []
+        for mark in self._marks:
+            rule = rules[mark.rule]
+            if rule.region == "nothing" or rule.place == "behind":
+                behind.append(mark)
+            elif rule.gaps == "any" or mark.rank == NO_RANK:
+                self._keep(mark, mark.headed or self._weigher(mark, rule) > 0)
+            elif rule.keyword:
+                through.setdefault(mark.rule, []).append(mark)
+            else:
+                self._left.append(mark)
+        order = sorted(through, key=lambda i: (_CHAIN_ORDER[rules[i].chain], rules[i].level))
+        for index in order:
+            self._words(index, through[index])
+        self._alone()
+        self._spine.sort(key=_START)
+        end = self._behind(behind)
+        self._bare(end)
+
+    def _keep(self, mark: Mark, good: bool) -> None:  # noqa: FBT001 -- the verdict itself
+        if good:
+            self._spine.append(mark)
+            self._choice.accept(mark)
+        else:
+            self._choice.refuse(mark, "the line before it runs on")
+
+    def _words(self, index: int, marks: list[Mark]) -> None:
+        """Chooses the marks of one keyword rule, through the region or within each parent."""
+        rule = self._rules[index]
+        groups = [marks]
+        walls = sorted(mark.start for mark in self._spine if mark.level < rule.level)
+        if rule.chain == "parent" or (rule.chain == "auto" and self._restarts(marks, walls, rule)):
+            groups = split_at(marks, walls)
+            if rule.chain == "auto":
+                self._choice.scoped.add(index)
+        for group in groups:
+            weights = [self._weigh(mark, rule) for mark in group]
+            path = best_path([mark.rank for mark in group], weights, _WORDS[rule.gaps])
+            chosen = [group[i] for i in path]
+            self._spine += chosen
+            self._choice.take(group, weights, path, rule)
+
+    def _path(self, marks: Sequence[Mark], rule: Rule) -> list[int]:
+        weights = [self._weigh(mark, rule) for mark in marks]
+        return best_path([mark.rank for mark in marks], weights, _WORDS[rule.gaps])
+
+    def _restarts(self, marks: list[Mark], walls: list[int], rule: Rule) -> bool:
+        """True if far more numbers follow one another within parents than through the region."""
+        if not walls:
+            return False
+        through = len(self._path(marks, rule))
+        within = sum(len(self._path(group, rule)) for group in split_at(marks, walls))
+        return within > through * _RESTART_RATIO + 1
+
+    def _alone(self) -> None:
+        """Takes bare numbers for articles where the text has none, or next to none, by a word."""
+        rules, readings = self._rules, self._profile.readings
+        worded = [mark for mark in self._spine if rules[mark.rule].kind == "article"]
+        best: list[Mark] = []
+        for index, rule in enumerate(rules):
+            if rule.place != "alone":
+                continue
+            pool = self._left if not rule.keyword else self._spine
+            ranked = [
+                mark._replace(rule=index, rank=rank, level=rule.level)
+                for mark in pool
+                if (mark.rule == index or index in readings[mark.rule])
+                and (rank := rule.numbering.rank_of(mark.num)) != NO_RANK
+            ]
+            chosen = [ranked[i] for i in self._path(ranked, rule)] if ranked else []
+            if len(chosen) >= max(_ALONE_MIN, len(best) + 1):
+                best = chosen
+        if len(best) <= _ALONE_RATIO * len(worded):
+            return
+        taken = {mark.start for mark in best}
+        gone = taken.union(mark.start for mark in worded)
+        self._left = [mark for mark in self._left if mark.start not in taken]
+        self._spine = [mark for mark in self._spine if mark.start not in gone] + best
+        self._choice.replace(gone, best)
+
+    def _weigh(self, mark: Mark, rule: Rule) -> float:
+        """The mark's weight; a quotation around it speaks against it, for quotes may be lost."""
+        weight = self._weigher(mark, rule)
+        if self._quoted and self._quoted.holds(mark.start):
+            weight += _QUOTED
+        return weight
+
+    def _behind(self, marks: list[Mark]) -> int:
+        """Accepts signatures and annexes behind the last word mark; where the first one begins."""
+        last = self._spine[-1].start if self._spine else -1
+        end = len(self._shadow) + 1
+        annexes: list[Mark] = []
+        for mark in marks:
+            rule = self._rules[mark.rule]
+            good = mark.start > last and self._weigher(mark, rule) > 0
+            if good and rule.role == "zone" and end > len(self._shadow):
+                self._choice.accept(mark)
+            elif good and rule.role != "zone":
+                annexes.append(mark)
+            else:
+                self._choice.refuse(mark, "the text goes on counting behind it")
+                continue
+            end = min(end, mark.start)
+        self._choice.forget_doubts(end, self._marks[-1].start + 1 if self._marks else 0)
+        weights = [1.0] * len(annexes)
+        ranks = [max(mark.rank, 0) for mark in annexes]
+        path = best_path(ranks, weights, _WORDS["usual"])
+        for i in path:
+            self._choice.accept(annexes[i])
+        for i in sorted(set(range(len(annexes))).difference(path)):
+            self._choice.refuse(annexes[i], "an annex of this number stands before it")
+        return end
+
+    def _bare(self, end: int) -> None:
+        """Chooses bare numbers between two marks of the spine."""
+        walls = [mark.start for mark in self._spine]
+        quoted = self._quoted.until(walls)
+        inside = [mark for mark in self._left if mark.start < end]
+        for mark in self._left[len(inside) :]:
+            self._choice.refuse(mark, "behind the end of the content")
+        inside = self._without_citations(inside)
+        self._refuse((mark for mark in inside if quoted.holds(mark.start)), "inside a quotation")
+        inside = [mark for mark in inside if not quoted.holds(mark.start)]
+        if not walls:
+            self._refuse(inside, "a bare number with nothing above it")
+            return
+        first = bisect_left([mark.start for mark in inside], walls[0])
+        self._before(inside[:first])
+        for group in split_at(inside[first:], walls):
+            Descent(self._weigher, self._profile, self._choice).run(group)
+
+    def _without_citations(self, marks: list[Mark]) -> list[Mark]:
+        """The marks without those behind a word label that is a reference: `Section 5 (b) of`."""
+        begun = {mark.start for mark in self._spine}
+        cited = {mark.start for mark in self._marks if self._rules[mark.rule].keyword} - begun
+        kept: list[Mark] = []
+        for mark in marks:
+            line = self._shadow.rfind("\n", 0, mark.start) + 1
+            if line != mark.start and line in cited:
+                self._choice.refuse(mark, "part of a reference")
+            else:
+                kept.append(mark)
+        return kept
+
+    def _before(self, marks: list[Mark]) -> None:
+        """Chooses recitals: bare numbers before the first word mark."""
+        rules = self._rules
+        early = [index for index, rule in enumerate(rules) if rule.place == "before"]
+        ranked: list[tuple[Mark, int]] = []
+        index = early[0] if early else -1
+        for mark in marks:
+            like = mark.rule == index or index in self._profile.readings[mark.rule]
+            rank = rules[index].numbering.rank_of(mark.num) if early and like else NO_RANK
+            if rank == NO_RANK:
+                self._choice.refuse(mark, "a bare number with nothing above it")
+            else:
+                ranked.append((mark, rank))
+        if not ranked:
+            return
+        weights = [self._weigher(mark, rules[index]) for mark, _ in ranked]
+        path = best_path([rank for _, rank in ranked], weights, BARE_COSTS[rules[index].gaps])
+        chosen = set(path)
+        for place, (mark, rank) in enumerate(ranked):
+            if place in chosen:
+                level = rules[index].level
+                self._choice.accept(mark._replace(rule=index, rank=rank, level=level))
+            else:
+                self._choice.refuse(mark, "its number does not follow")
+
+    def _refuse(self, marks: Iterable[Mark], reason: str) -> None:
+        for mark in marks:
+            self._choice.refuse(mark, reason)

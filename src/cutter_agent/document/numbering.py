@@ -12,6 +12,7 @@ from cutter_agent.document.scripts import (
     DIGITS_PATTERN,
     NUMBER_PATTERN,
     ORDINAL_WORD_PATTERN,
+    SUPERSCRIPTS,
     cjk_pattern,
     cjk_value,
     digits_of,
@@ -54,11 +55,9 @@ _ORDINAL_ENDINGS: Final = frozenset(
         "°",
         "ª",
         "o",
-        "a",
         "os",
         "re",
         "ère",
-        "e",
         "ème",
         "th",
         "st",
@@ -73,6 +72,8 @@ _SUFFIX_LETTERS: Final = "abcdđefghijklmnopqrstuvwxyz"
 _SUFFIX_BASE: Final = len(_SUFFIX_LETTERS) + 1
 _BIS_ROOM: Final = len(_BIS) + 1
 _ZEROS_RE: Final = re.compile(r"^0+(?=[0-9])")
+_RAISED: Final = {ord(mark): f"-{value}" for value, mark in enumerate(SUPERSCRIPTS)}
+_ENDING_RE: Final = re.compile(r"(?<=[IVXLCDM])(?:er|re|ère)$")
 _PLAIN_RE: Final = re.compile(r"([0-9]+)(.*)")
 _SEGMENT_RE: Final = re.compile(r"[0-9]+|[^\W\d_]+")
 
@@ -115,7 +116,7 @@ def address_number(number: str, rank: int, numbering: Numbering) -> str:
     """The number as addresses write it: no leading zeros or spaces, digits in ASCII, words counted."""
     if not numbering.worded and number.isalnum() and number[0] != "0" and number.isascii():
         return number
-    plain = digits_of(number).strip(" .:-–")
+    plain = digits_of(number).strip(" .:-–").translate(_RAISED)
     if not numbering.worded:
         return _ZEROS_RE.sub("", plain).replace(" ", "")
     found = _PLAIN_RE.match(plain)
@@ -289,8 +290,9 @@ def number_rank(number: str) -> int:
     digits = re.match(r"[0-9]+", plain)
     if digits is None:
         word = ordinal_word_value(plain)
-        return word * SUB_MAX if word else _roman_or_arabic(plain)
+        return word * SUB_MAX if word else _roman_or_arabic(_ENDING_RE.sub("", plain))
     rest = plain[digits.end() :].strip(" .-–/)").removeprefix("^")
+    rest = "".join(str(SUPERSCRIPTS.find(mark)) if mark in SUPERSCRIPTS else mark for mark in rest)
     if rest.casefold() in _ORDINAL_ENDINGS:
         rest = ""
     if rest.isdigit():
@@ -314,6 +316,10 @@ def cjk_rank(number: str) -> int:
     """The place of a number like 第百二十条の三, 第十二条之一, 제12조의2."""
     main, sub = cjk_value(number)
     return main * SUB_MAX + min(sub, SUB_MAX // 2 - 1) if main else NO_RANK
+
+
+def _circled(mark: str) -> int:
+    return (ord(mark) - ord("①") + 1) * SUB_MAX
 
 
 def _label(number: str) -> int:
@@ -355,6 +361,8 @@ _NUMBERINGS: Final = (
     Numbering("digits", DIGITS_PATTERN, number_rank, worded=True),
     Numbering("ordinal-word", ORDINAL_WORD_PATTERN, ordinal_word_rank, worded=True),
     Numbering("letter-any", r"[a-zà-žα-ωа-яѐ-џ]{1,2}", letter_any_rank),
+    Numbering("digits-wide", r"[０-９]{1,3}", number_rank, worded=True),
+    Numbering("circled", r"[①-⑳]", _circled, worded=True),
     Numbering("cjk-number", CJK_NUMBER_PATTERN, cjk_rank, worded=True),
     *(
         Numbering(f"cjk-{name}", cjk_pattern(ends), cjk_rank, worded=True)

@@ -21,7 +21,6 @@ _WORDS: Final = {
     "usual": Costs(0.02, 0.3, 0.1),
     "any": Costs(0.0, 0.0, 0.0),
 }
-_CHAIN_ORDER: Final = {"document": 0, "parent": 1, "none": 1, "auto": 2}
 _RESTART_RATIO: Final = 1.2
 _ALONE_MIN: Final = 3
 _ALONE_RATIO: Final = 3
@@ -67,7 +66,7 @@ class Region:
                 through.setdefault(mark.rule, []).append(mark)
             else:
                 self._left.append(mark)
-        order = sorted(through, key=lambda i: (_CHAIN_ORDER[rules[i].chain], rules[i].level))
+        order = sorted(through, key=lambda i: (rules[i].chain != "document", rules[i].level))
         for index in order:
             self._words(index, through[index])
         self._alone()

@@ -103,8 +103,8 @@ ORDINAL_WORD_PATTERN: Final = f"(?:{_cases()})(?!\\w)"
 DIGITS_PATTERN: Final = f"[{_DIGITS}]{{1,4}}[a-z]{{0,2}}"
 NUMBER_PATTERN: Final = (
     f"(?:[{_DIGITS}]{{1,5}}(?:[-–^/][{_DIGITS}]{{1,3}}|[.][{_DIGITS}]{{1,3}}(?=[. ]))?"
-    "(?:[ ]?(?:bis|ter|quater|quinquies|sexies|septies|octies)(?!\\w)|[ ][a-z](?=[ ]?§)|-?[A-Za-zА-Яа-яΑ-Ωα-ωºª°]{1,2}(?!\\w))?"
-    "|[IVXLCDM]{1,9}(?!\\w)"
+    "(?:[¹²³⁰-⁹]{1,2}|aad|[ ]?(?:bis|ter|quater|quinquies|sexies|septies|octies)(?!\\w)|[ ][a-z](?=[ ]?§)|-?[A-Za-zА-Яа-яΑ-Ωα-ωºª°]{1,2}(?!\\w))?"
+    "|[IVXLCDM]{1,9}(?:er|re|ère|[a-z])?(?!\\w)"
     f"|{ORDINAL_WORD_PATTERN})"
 )
 _CJK_RE: Final = re.compile(
@@ -116,6 +116,9 @@ _ALPHABETS: Final = (
     "αβγδεστζηθικλμνξοπρσυφχψω",
 )
 _UKRAINIAN: Final = "абвгґдеєжзиіїклмнопрстуфхцчшщюя"
+
+
+SUPERSCRIPTS: Final = "⁰¹²³⁴⁵⁶⁷⁸⁹"
 
 
 def digits_of(number: str) -> str:

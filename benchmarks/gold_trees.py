@@ -1,0 +1,212 @@
+"""Gold trees as text: a tree of units is rendered line by line, and the starts are known by construction."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from xml.etree import ElementTree as ET
+
+US_SUBSECTION = re.compile(r"\([a-z]\)")
+"""A subsection is one by its label: drafters also put (1) right below a section."""
+
+
+@dataclass(slots=True)
+class Node:
+    """A gold unit: its class, its label as printed, its heading and its texts and children."""
+
+    kind: str
+    label: str = ""
+    heading: str = ""
+    parts: list[Node | str] = field(default_factory=list)
+    quoted: bool = False
+
+
+@dataclass(slots=True)
+class Gold:
+    """A rendered text and where its units begin: (class, start) with the start of the parent."""
+
+    text: str
+    starts: dict[tuple[str, int], int]
+
+
+def render(root: Node) -> Gold:
+    """The text of a gold tree, one line a label or paragraph, and its starts in bytes."""
+    lines: list[str] = []
+    starts: dict[tuple[str, int], int] = {}
+    size = 0
+
+    def write(line: str) -> None:
+        nonlocal size
+        lines.append(line + "\n")
+        size += len(line.encode()) + 1
+
+    def walk(node: Node, above: int) -> None:
+        here = above
+        pending = ""
+        if node.kind != "root":
+            here = size
+            starts[node.kind, here] = above
+            pending = f"{node.label} {node.heading}".rstrip()
+            if node.heading or node.kind in ("container", "article"):
+                write(pending)
+                pending = ""
+        for part in node.parts:
+            if isinstance(part, str):
+                write(f"{pending} {part}".strip())
+                pending = ""
+            else:
+                if pending:
+                    write(pending)
+                    pending = ""
+                walk(part, here)
+        if pending:
+            write(pending)
+
+    walk(root, -1)
+    return Gold("".join(lines), starts)
+
+
+def clean(text: str) -> str:
+    return " ".join(text.split())
+
+
+def text_of(element: ET.Element, without: tuple[str, ...] = ()) -> str:
+    """The element's text without these elements; quotation marks of quoted parts stay."""
+
+    def pieces(node: ET.Element) -> Iterator[str]:
+        yield node.text or ""
+        for child in node:
+            if name(child) not in without:
+                yield from pieces(child)
+            yield child.tail or ""
+
+    return clean("".join(pieces(element)))
+
+
+def name(element: ET.Element) -> str:
+    return element.tag.rpartition("}")[2] if isinstance(element.tag, str) else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How one XML dialect names what matters here."""
+
+    units: dict[str, str]
+    num: tuple[str, ...]
+    heading: tuple[str, ...]
+    quoted: tuple[str, ...]
+    skip: tuple[str, ...]
+    blocks: tuple[str, ...]
+    label: Callable[[str, str], str]
+    by_label: bool = False
+
+
+def tree(element: ET.Element, dialect: Dialect, into: Node) -> None:
+    """Adds what the element holds to the gold node: units, quoted stretches, paragraphs."""
+    inline: list[str] = [element.text or ""]
+
+    def flush() -> None:
+        line = clean("".join(inline))
+        inline.clear()
+        if line:
+            into.parts.append(line)
+
+    for child in element:
+        kind = name(child)
+        if kind in dialect.skip or not kind:
+            pass
+        elif kind in dialect.quoted:
+            flush()
+            quote(child, dialect, into)
+        elif kind in dialect.units:
+            flush()
+            into.parts.append(unit(child, dialect))
+        elif kind == "p" and is_numbered(child):
+            flush()
+            number = child[0]
+            node = Node("paragraph", clean(number.text or ""))
+            child.remove(number)
+            node.parts.append(clean(f"{number.tail or ''} {text_of(child, dialect.skip)}"))
+            into.parts.append(node)
+        elif kind in dialect.blocks:
+            flush()
+            tree(child, dialect, into)
+            flush()
+        else:
+            inner = Node("inline")
+            tree(child, dialect, inner)
+            for part in inner.parts:
+                if isinstance(part, str):
+                    inline.append(
+                        part if not inline else f" {part}" if inline[-1].endswith(" ") else part
+                    )
+                else:
+                    flush()
+                    into.parts.append(part)
+        inline.append(child.tail or "")
+    flush()
+
+
+def is_numbered(element: ET.Element) -> bool:
+    """True for a paragraph whose number is only a superscript (Swiss texts)."""
+    first = element[0] if len(element) else None
+    return (
+        first is not None
+        and name(first) == "sup"
+        and not (element.text or "").strip()
+        and re.fullmatch(r"[0-9]{1,2}(?:bis|ter|quater)?", (first.text or "").strip()) is not None
+    )
+
+
+def unit(element: ET.Element, dialect: Dialect) -> Node:
+    kind = dialect.units[name(element)]
+    node = Node(kind)
+    number = next((child for child in element if name(child) in dialect.num), None)
+    heading = next((child for child in element if name(child) in dialect.heading), None)
+    if number is not None:
+        node.label = dialect.label(name(element), text_of(number, dialect.skip))
+        element.remove(number)
+    if heading is not None:
+        node.heading = text_of(heading, dialect.skip)
+        element.remove(heading)
+    tree(element, dialect, node)
+    if dialect.by_label and node.kind == "paragraph" and not US_SUBSECTION.fullmatch(node.label):
+        node.kind = "point"
+    if not any(letter.isalnum() for letter in node.label):
+        if node.label:
+            node.parts.insert(0, node.label)
+        node.kind, node.label = "inline", ""
+    return node
+
+
+def quote(element: ET.Element, dialect: Dialect, into: Node) -> None:
+    """Quoted units as quoted lines: what they hold is content."""
+    holder = Node("root")
+    tree(element, dialect, holder)
+    lines = render(flat(holder)).text.strip().split("\n")
+    if not lines or not lines[0]:
+        return
+    if lines[0][0] not in '“"‘':
+        lines[0] = "“" + lines[0]
+    if "”" not in lines[-1][-3:] and '"' not in lines[-1][-3:]:
+        lines[-1] += "”"
+    into.parts += lines
+
+
+def flat(node: Node) -> Node:
+    """The tree with nodes that have no label dissolved into their parents."""
+    parts: list[Node | str] = []
+    for part in node.parts:
+        if isinstance(part, Node):
+            inner = flat(part)
+            if part.kind == "inline" or not part.label:
+                if inner.heading:
+                    parts.append(inner.heading)
+                parts += inner.parts
+            else:
+                parts.append(inner)
+        else:
+            parts.append(part)
+    node.parts = parts
+    return node

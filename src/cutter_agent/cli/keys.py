@@ -70,7 +70,10 @@ def new(person: str, *, passphrase_file: Path | None, out: Output) -> None:
 @command.command("list")
 @speaks()
 def list_(*, out: Output) -> None:
-    """List the keys that lie in this home."""
+    """List the keys that lie in this home.
+
+    Example: cutter keys list
+    """
     from cutter_agent.bootstrap import home_of
     from cutter_agent.bootstrap.settings import read_settings
 

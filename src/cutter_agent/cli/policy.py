@@ -118,7 +118,10 @@ def sign(*, person: str | None, key: Path | None, out: Output) -> None:
 @command.command()
 @speaks()
 def show(*, out: Output) -> None:
-    """Show the trust policy that counts, and the one that waits."""
+    """Show the trust policy that counts, and the one that waits.
+
+    Example: cutter policy show
+    """
     from cutter_agent.bootstrap import trust
 
     with opened(out) as desk:

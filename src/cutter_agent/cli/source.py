@@ -86,7 +86,10 @@ def add(
 @command.command("list")
 @speaks()
 def list_(*, out: Output) -> None:
-    """List every source version."""
+    """List every source version.
+
+    Example: cutter source list
+    """
     from cutter_agent.bootstrap.sources import all_sources
 
     with opened(out) as desk:

@@ -51,7 +51,10 @@ def disarm(*, reason: str, out: Output) -> None:
 @command.command()
 @speaks()
 def show(*, out: Output) -> None:
-    """Show the switch, and the lock in the settings."""
+    """Show the switch, and the lock in the settings.
+
+    Example: cutter switch show
+    """
     with opened(out) as desk:
         _answer(desk, desk.switch(), out)
 

@@ -14,6 +14,7 @@ from cutter_agent.bootstrap.access import open_access, outside_database
 from cutter_agent.bootstrap.settings import (
     CANDIDATE_CAP_MAX,
     OPERATOR,
+    SETTINGS_BYTES_MAX,
     DatabaseSettings,
     ServerKind,
     check_operator,
@@ -130,6 +131,15 @@ class TestSettings:
     def test_that_are_no_toml_are_refused(self, tmp_path: Path, data: bytes) -> None:
         (tmp_path / "settings.toml").write_bytes(data)
         with pytest.raises(StopRefusedInput, match=r"settings\.toml: "):
+            read_settings(Home(tmp_path))
+
+    def test_have_a_limit_of_size(self, tmp_path: Path) -> None:
+        text = render_settings(Settings(operator="carol"))
+        long = text + "#" * (SETTINGS_BYTES_MAX - len(text.encode()))
+        (tmp_path / "settings.toml").write_text(long)
+        assert read_settings(Home(tmp_path)).operator == "carol"
+        (tmp_path / "settings.toml").write_text(long + "#")
+        with pytest.raises(StopRefusedInput, match="over 65536 bytes"):
             read_settings(Home(tmp_path))
 
     def test_behind_a_link_are_not_read(self, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 
@@ -11,10 +12,12 @@ from cutter_agent.errors import StopApprovalInvalid, StopRefusedInput
 from cutter_agent.evidence.sshsig import PublicKey, parse_public_key
 from cutter_agent.orchestrator.orders import OfferedSignature
 from cutter_agent.orchestrator.policy import TrustPolicy, parse_policy
-from cutter_agent.orchestrator.policy_change import judge_policy
-from cutter_agent.orchestrator.policy_explain import deciders
+from cutter_agent.orchestrator.policy_change import judge_policy, key_counts
+from cutter_agent.orchestrator.policy_explain import deciders, deciders_of_run
+from cutter_agent.orchestrator.runner import Deployment
 from cutter_agent.orchestrator.states import Gate
 from people import public_line, signature
+from runs import CODE, dry_runner, unsigned_approval
 
 NOW = datetime(2026, 5, 1, tzinfo=UTC)
 NAMESPACE = "policy@iu-cutter.v1"
@@ -111,6 +114,22 @@ class TestFirst:
             with pytest.raises(StopApprovalInvalid, match="is nobody's"):
                 judge_policy(policy, None, signed(policy, "ann"), NOW)
 
+    @pytest.mark.parametrize(
+        ("change", "counts"),
+        [
+            ({"valid_from": "2026-05-01T00:00:00Z"}, True),
+            ({"valid_until": "2026-05-01T00:00:00Z"}, True),
+            ({"revoked_utc": "2026-05-01T00:00:01Z"}, True),
+            ({"revoked_utc": "2026-05-01T00:00:00Z"}, False),
+            ({"revoked_utc": "soon"}, False),
+        ],
+    )
+    def test_a_key_counts_from_its_first_second_to_its_last(
+        self, change: dict[str, str], counts: bool
+    ) -> None:
+        (enrolled,) = with_key(first("ann"), "ann", **change).persons[0].keys
+        assert key_counts(enrolled, NOW) is counts
+
     def test_is_version_1_and_names_somebody(self) -> None:
         with pytest.raises(StopRefusedInput, match="version 2"):
             judge_policy(replace(first("ann"), version=2), None, (), NOW)
@@ -202,3 +221,17 @@ class TestExplained:
     def test_a_gate_without_a_rule_lets_nobody_decide(self) -> None:
         with pytest.raises(StopApprovalInvalid):
             deciders(replace(self.POLICY, gates=()), Gate.SG_1, "zoe", NOW)
+
+    def test_of_a_run_is_about_the_gate_at_which_it_waits(self, tmp_path: Path) -> None:
+        runner = dry_runner(tmp_path, deployment=Deployment(starter="ann"))
+        run_id = runner.cut(document_id=CODE).run_id
+        found = deciders_of_run(self.POLICY, runner.show(run_id).context, NOW)
+        assert (found.gate, found.may, found.run_id) == (Gate.SG_1, ("ben",), run_id)
+        for gate, persons in ((Gate.SG_1, ("ben",)), (Gate.SG_2, ())):
+            approval = unsigned_approval(tmp_path, run_id, gate)
+            context = runner.resume(run_id, approval_kb_id=str(approval)).context
+            if persons:
+                # Nobody approved SG_1: it was simulated, so it bars nobody.
+                assert deciders_of_run(self.POLICY, context, NOW).may == persons
+        with pytest.raises(StopRefusedInput, match="waits for no approval"):
+            deciders_of_run(self.POLICY, context, NOW)

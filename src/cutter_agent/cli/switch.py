@@ -75,8 +75,10 @@ def _answer(desk: Desk, state: SwitchState, out: Output) -> None:
 def _lines(state: SwitchState, *, enabled: bool) -> list[str]:
     turned = f" by {seen(state.actor)} at {state.set_utc}: {seen(state.reason)}"
     lines = [
-        (f"Switch    {'armed' if state.armed else 'disarmed'}"
-        f"{turned if state.set_utc else '; it was never turned'}"),
+        (
+            f"Switch    {'armed' if state.armed else 'disarmed'}"
+            f"{turned if state.set_utc else '; it was never turned'}"
+        ),
         f"Settings  execution is {'enabled' if enabled else 'disabled'}",
     ]
     if state.armed and enabled:

@@ -79,6 +79,7 @@ class BundleContents:
         unit_records: the leaves of the manifest, canonical JSON, in document order.
         plan: the exact bytes whose SHA-256 is the writer digest.
         policy: the trust policy's canonical bytes; `signers` is generated from it.
+        policy_signatures: the signatures that brought the policy in.
         documents: the run's documents by file name.
         log_key: the log's key; None when the run left nothing in a log.
     """
@@ -99,6 +100,7 @@ class BundleContents:
     log_key: NoteKey | None = None
     log_entries: tuple[LogEntry, ...] = ()
     log_growth: tuple[LogGrowth, ...] = ()
+    policy_signatures: tuple[SignatureFile, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +121,7 @@ class _Index:
     requests: tuple[_RequestIndex, ...]
     log_entries: tuple[str, ...]
     log_growth: tuple[str, ...]
+    policy_signers: tuple[str, ...]
 
 
 def write_bundle(contents: BundleContents) -> bytes:
@@ -149,6 +152,8 @@ def bundle_files(contents: BundleContents) -> dict[str, bytes]:
             _add(files, REQUESTS + name, each.armor)
     for name, body in contents.documents.items():
         _add(files, DOCUMENTS + name, body)
+    for each in contents.policy_signatures:
+        _add(files, signature_name(POLICY, each.person, refused=False), each.armor)
     if contents.log_key is not None:
         _add(files, LOG_KEY, f"{contents.log_key.line}\n".encode("ascii"))
     for entry in contents.log_entries:
@@ -212,6 +217,7 @@ def _contents(files: Mapping[str, bytes]) -> BundleContents:
         log_key=parse_note_key(_ascii(files, LOG_KEY)[:-1]) if LOG_KEY in files else None,
         log_entries=tuple(_log_entry(files, name) for name in index.log_entries),
         log_growth=tuple(_log_growth(files, name) for name in index.log_growth),
+        policy_signatures=tuple(_policy_signature(files, name) for name in index.policy_signers),
     )
 
 
@@ -228,6 +234,7 @@ def _index(contents: BundleContents) -> _Index:
         requests=requests,
         log_entries=tuple(entry.name for entry in contents.log_entries),
         log_growth=tuple(growth.name for growth in contents.log_growth),
+        policy_signers=tuple(each.person for each in contents.policy_signatures),
     )
 
 
@@ -239,6 +246,10 @@ def _request(files: Mapping[str, bytes], index: _RequestIndex) -> SignedRequest:
     signatures = tuple(signature(person) for person in index.persons)
     body = _take(files, REQUESTS + index.name)
     return SignedRequest(index.name, body, signatures, index.refused)
+
+
+def _policy_signature(files: Mapping[str, bytes], person: str) -> SignatureFile:
+    return SignatureFile(person, _take(files, signature_name(POLICY, person, refused=False)))
 
 
 def _log_entry(files: Mapping[str, bytes], name: str) -> LogEntry:

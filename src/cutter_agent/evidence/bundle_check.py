@@ -16,7 +16,12 @@ from cutter_agent.evidence.checkpoint import verify_checkpoint, verify_newer, ve
 from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, verify_envelope
 from cutter_agent.evidence.ed25519 import key_id
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
-from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE, verify
+from cutter_agent.evidence.sshsig import (
+    APPROVAL_NAMESPACE,
+    POLICY_NAMESPACE,
+    REJECT_NAMESPACE,
+    verify,
+)
 from cutter_agent.evidence.statement import (
     ExecutorClaim,
     VerifierClaim,
@@ -170,6 +175,22 @@ def _policy_is_the_signed_one(contents: BundleContents) -> str:
     return "the trust policy has the digest that was signed"
 
 
+def _policy_was_signed(contents: BundleContents) -> str:
+    """Who brought the policy in; a person of the policy before may not be one of it any more."""
+    enrolled: list[str] = []
+    others: list[str] = []
+    for each in contents.policy_signatures:
+        key = verify(each.armor, contents.policy, namespace=POLICY_NAMESPACE).public_key
+        theirs = [one.key for one in contents.signers if one.person == each.person]
+        if theirs and key not in theirs:
+            raise StopEvidenceMismatch(f"{key.fingerprint} is not a key of {each.person}")
+        (enrolled if theirs else others).append(each.person)
+    if not enrolled and not contents.simulated:
+        raise StopEvidenceMismatch("nobody whom the trust policy names has signed it")
+    earlier = f", of an earlier one {', '.join(others)}" if others else ""
+    return f"signed by {', '.join(enrolled) or 'nobody'}{earlier}"
+
+
 def _requests_are_this_runs(contents: BundleContents) -> str:
     claim = _executor(contents)
     for request in contents.requests:
@@ -237,6 +258,7 @@ _CHECKS: Final[tuple[tuple[str, Callable[[BundleContents], str]], ...]] = (
     ("units_are_the_manifests", _units_are_the_manifests),
     ("plan_is_the_signed_one", _plan_is_the_signed_one),
     ("policy_is_the_signed_one", _policy_is_the_signed_one),
+    ("policy_was_signed", _policy_was_signed),
     ("requests_are_this_runs", _requests_are_this_runs),
     ("signatures_verify", _signatures_verify),
     ("approvals_are_there", _approvals_are_there),

@@ -6,12 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
+from cutter_agent.evidence.sshsig import (
+    APPROVAL_NAMESPACE,
+    POLICY_NAMESPACE,
+    REJECT_NAMESPACE,
+)
 
 _ISSUED: Final = re.compile(
     rb"^issued_utc: (\d{4})-(\d\d)-(\d\d)T(\d\d):(\d\d):(\d\d)Z$", re.MULTILINE
 )
 _SIGNATURE: Final = re.compile(r"(?P<request>.+\.md)\.(?P<person>.+?)(?P<refused>\.reject)?\.sig")
+
+_POLICY_SIGNATURE: Final = re.compile(r"trust/policy\.json\.(?P<person>.+)\.sig")
 
 _LIVE: Final = "The run was live: what is said here was written to the database."
 _SIMULATED: Final = (
@@ -110,7 +116,27 @@ def bundle_readme(files: Mapping[str, bytes], *, simulated: bool) -> str:
     statements = _STATEMENTS.format(
         executor=_openssl_line("executor"), verifier=_openssl_line("verifier")
     )
-    return f"{head}\n{_approvals(files)}\n{statements}{_log(files)}"
+    return f"{head}\n{_approvals(files)}\n{statements}{_policy(files)}{_log(files)}"
+
+
+def _policy(files: Mapping[str, bytes]) -> str:
+    """The end of section 5: who brought the policy in."""
+    signers = [
+        found["person"] for found in map(_POLICY_SIGNATURE.fullmatch, sorted(files)) if found
+    ]
+    if not signers:
+        return ""
+    lines = [
+        f"ssh-keygen -Y check-novalidate -n {POLICY_NAMESPACE} "
+        f"-s trust/policy.json.{person}.sig < trust/policy.json\n"
+        for person in signers
+    ]
+    return (
+        "\nThe trust policy was brought in by signatures. Each line prints the key that made one: it "
+        "is the key of that person in `trust/allowed_signers`, or in the policy before.\n\n```sh\n"
+        + "".join(lines)
+        + "```\n"
+    )
 
 
 def _approvals(files: Mapping[str, bytes]) -> str:

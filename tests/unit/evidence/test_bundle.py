@@ -37,7 +37,11 @@ from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, seal
 from cutter_agent.evidence.ed25519 import key_id
 from cutter_agent.evidence.merkle import Tree, leaf_hash, tree_root
 from cutter_agent.evidence.ssh_key import parse_public_key
-from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
+from cutter_agent.evidence.sshsig import (
+    APPROVAL_NAMESPACE,
+    POLICY_NAMESPACE,
+    REJECT_NAMESPACE,
+)
 from cutter_agent.evidence.statement import (
     AffectedRows,
     ApprovalUse,
@@ -103,6 +107,13 @@ def signed(body: bytes, *, refused: bool = False, **keys: FileKey) -> SignedRequ
         for person, key in keys.items()
     )
     return SignedRequest(REQUEST_NAME, body, signatures, refused)
+
+
+def policy_signed(policy: bytes = POLICY, **keys: FileKey) -> tuple[SignatureFile, ...]:
+    return tuple(
+        SignatureFile(person, key.sign(policy, namespace=POLICY_NAMESPACE).armor)
+        for person, key in keys.items()
+    )
 
 
 REQUEST = signed(request_body(), anna=ANNA, binh=BINH)
@@ -178,6 +189,7 @@ GOOD = BundleContents(
     log_key=NoteKey(ORIGIN, LOG.public_raw),
     log_entries=log_entries(),
     log_growth=log_growth(log_note(3)),
+    policy_signatures=policy_signed(anna=ANNA, binh=BINH),
 )
 DATA = write_bundle(GOOD)
 
@@ -198,7 +210,7 @@ def failed(contents: BundleContents | bytes, **known: object) -> set[str]:
 def test_a_good_bundle_holds_in_every_check():
     checks = verify_bundle(DATA)
     assert [check for check in checks if not check.held] == []
-    assert len(checks) == 12
+    assert len(checks) == 13
     assert (
         BundleCheck(
             "units_are_the_manifests", True, f"7 unit records have the signed root {ROOT[:16]}"
@@ -226,6 +238,7 @@ def simulated_bundle() -> BundleContents:
         log_key=None,
         log_entries=(),
         log_growth=(),
+        policy_signatures=(),
     )
 
 
@@ -249,6 +262,7 @@ CHEATS: list[tuple[str, BundleContents, set[str]]] = [
             "units_are_the_manifests",
             "plan_is_the_signed_one",
             "policy_is_the_signed_one",
+            "policy_was_signed",
             "requests_are_this_runs",
             "approvals_are_there",
         },
@@ -265,7 +279,26 @@ CHEATS: list[tuple[str, BundleContents, set[str]]] = [
         {"units_are_the_manifests"},
     ),
     ("the plan swapped", replace(GOOD, plan=b"other"), {"plan_is_the_signed_one"}),
-    ("the policy edited", replace(GOOD, policy=POLICY + b" "), {"policy_is_the_signed_one"}),
+    (
+        "the policy edited",
+        replace(GOOD, policy=POLICY + b" "),
+        {"policy_is_the_signed_one", "policy_was_signed"},
+    ),
+    (
+        "a policy that nobody signed",
+        replace(GOOD, policy_signatures=()),
+        {"policy_was_signed"},
+    ),
+    (
+        "a policy signed by strangers alone",
+        replace(GOOD, policy_signatures=policy_signed(chi=FileKey())),
+        {"policy_was_signed"},
+    ),
+    (
+        "a policy signed with another key under a person's name",
+        replace(GOOD, policy_signatures=policy_signed(anna=FileKey(), binh=BINH)),
+        {"policy_was_signed"},
+    ),
     (
         "one key for both machines",
         replace(
@@ -578,7 +611,7 @@ def stranger(tmp_path: Path) -> Callable[[BundleContents], list[int]]:
 def test_a_stranger_can_check_with_the_readme_alone(
     stranger: Callable[[BundleContents], list[int]],
 ):
-    assert stranger(GOOD) == [0] * 8
+    assert stranger(GOOD) == [0] * 9
 
 
 @pytest.mark.parametrize(
@@ -590,7 +623,8 @@ def test_a_stranger_can_check_with_the_readme_alone(
         (replace(GOOD, verifier_envelope=verified(executed(by=STRANGER))), 4),
         (replace(GOOD, unit_records=UNITS[:-1]), 5),
         (replace(GOOD, plan=b"other"), 6),
-        (replace(GOOD, policy=b"other"), 6),
+        (replace(GOOD, policy=b"other", policy_signatures=policy_signed(b"other", anna=ANNA)), 6),
+        (replace(GOOD, policy_signatures=policy_signed(b"other", anna=ANNA)), 8),
     ],
 )
 def test_the_readmes_commands_fail_where_the_evidence_fails(

@@ -76,23 +76,8 @@ def leg_b_record(
     Raises:
         StopReplayConflict: another manifest is recorded for the change set.
     """
-    claim = ExecutorClaim(
-        run_id=run.run_id,
-        document_id=run.document_id,
-        source_version_id=source.source_version_id or "",
-        source_sha256=source.facts.source_sha256,
-        plan_sha256=plan.plan_sha256,
-        manifest_root=reading.manifest_root,
-        tree_size=len(reading.plan.units),
-        change_set_id=cut.change_set_id,
-        facts_sha256=source.facts.sha256,
-        policy_sha256=source.facts.policy_sha256,
-        database=source.facts.database,
-        approvals=(ApprovalUse(approved.gate, approved.request_sha256, approved.persons),),
-        affected_rows=(
-            AffectedRows("iu.unit_version", plan.drafts),
-            AffectedRows("iu.information_unit", plan.created),
-        ),
+    claim = executor_claim(
+        run, source, plan, approved, cut, reading.manifest_root, len(reading.plan.units)
     )
     statement = executor_statement(claim, simulated=signer.simulated)
     envelope = seal(IN_TOTO_PAYLOAD_TYPE, statement, [signer]).encode()
@@ -119,4 +104,34 @@ def leg_b_record(
         signatures=receipt.signatures,
         signature_verifies=stated == statement,
         simulated=signer.simulated,
+    )
+
+
+def executor_claim(
+    run: RunHeader,
+    source: SourcePinned,
+    plan: CutPlanned,
+    approved: CutApproved,
+    cut: LegACut,
+    manifest_root: str,
+    tree_size: int,
+) -> ExecutorClaim:
+    """Return what the executor states about a run with this evidence and this manifest."""
+    return ExecutorClaim(
+        run_id=run.run_id,
+        document_id=run.document_id,
+        source_version_id=source.source_version_id or "",
+        source_sha256=source.facts.source_sha256,
+        plan_sha256=plan.plan_sha256,
+        manifest_root=manifest_root,
+        tree_size=tree_size,
+        change_set_id=cut.change_set_id,
+        facts_sha256=source.facts.sha256,
+        policy_sha256=source.facts.policy_sha256,
+        database=source.facts.database,
+        approvals=(ApprovalUse(approved.gate, approved.request_sha256, approved.persons),),
+        affected_rows=(
+            AffectedRows("iu.unit_version", plan.drafts),
+            AffectedRows("iu.information_unit", plan.created),
+        ),
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from cutter_agent.errors import StopEvidenceMismatch
 from cutter_agent.evidence.canonical import sha256_hex
@@ -19,6 +20,9 @@ from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.ports import Verifier, VerifierSigner
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.states import Role
+
+CHECKS: Final = ("source_is_the_pinned_one", "root_is_the_sealed_one", "every_leaf_equal")
+"""What the verifier looks at, besides the two roots."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,18 +133,13 @@ def _compare(
         len(stored) - len(expected)
     )
     same_source = own.source_sha256 == source.facts.source_sha256
-    claim = VerifierClaim(
-        run_id=run.run_id,
-        document_id=run.document_id,
+    claim = verifier_claim(
+        run,
         executor_envelope_sha256=recorded.envelope_sha256,
         root_from_database=tree_root(stored).hex(),
         root_from_source=own.manifest_root,
         tree_size=len(expected),
-        checks=(
-            CheckResult("source_is_the_pinned_one", same_source),
-            CheckResult("root_is_the_sealed_one", own.manifest_root == recorded.manifest_root),
-            CheckResult("every_leaf_equal", mismatches == 0),
-        ),
+        held=(same_source, own.manifest_root == recorded.manifest_root, mismatches == 0),
     )
     if not claim.passed:
         raise StopEvidenceMismatch(
@@ -150,3 +149,24 @@ def _compare(
             document_id=run.document_id,
         )
     return claim, mismatches
+
+
+def verifier_claim(
+    run: RunHeader,
+    *,
+    executor_envelope_sha256: str,
+    root_from_database: str,
+    root_from_source: str,
+    tree_size: int,
+    held: tuple[bool, bool, bool],
+) -> VerifierClaim:
+    """Return what the verifier states; `held` answers CHECKS in their order."""
+    return VerifierClaim(
+        run_id=run.run_id,
+        document_id=run.document_id,
+        executor_envelope_sha256=executor_envelope_sha256,
+        root_from_database=root_from_database,
+        root_from_source=root_from_source,
+        tree_size=tree_size,
+        checks=tuple(CheckResult(name, one) for name, one in zip(CHECKS, held, strict=True)),
+    )

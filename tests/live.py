@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -73,12 +72,10 @@ class Deployed:
             yield desk.runner()
 
     def add(
-        self, body: bytes, code: str = CODE, profile: str = "vn-charter", date: str | None = None
+        self, body: bytes, code: str = CODE, profile: str = "vn-charter", title: str = ""
     ) -> None:
         """The document's newest source version is this one."""
-        offer = sources.Offer(
-            code=code, body=body, profile_toml=shipped(profile), effective_date=date
-        )
+        offer = sources.Offer(code=code, body=body, profile_toml=shipped(profile), title=title)
         with self.desk() as desk:
             sources.add_source(desk, offer)
 
@@ -245,8 +242,3 @@ def sql_as_owner(database: Database, *statements: str) -> None:
         connection.execute("SET cutter.migration = 'on'")
         for statement in statements:
             connection.execute(statement.encode())
-
-
-def digest_of(texts: Callable[[], Iterator[str]]) -> str:
-    """One digest over texts in their order."""
-    return hashlib.sha256("\0".join(texts()).encode()).hexdigest()

@@ -127,7 +127,9 @@ class Desk:
             store=self.store(),
             kb=self.reporter(),
             # Every code begins with nothing: the desk rehearses all documents of its database.
-            discoverer=LiveDryRunDiscoverer.from_live(self.facts(), doc_prefix=""),
+            discoverer=LiveDryRunDiscoverer.from_live(
+                self.facts(), doc_prefix="", on_effect=self._on_effect
+            ),
             live=self.live_site,
             deployment=Deployment(
                 starter=self.settings.operator,

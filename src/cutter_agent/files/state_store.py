@@ -133,7 +133,7 @@ class StateStore:
                 before = self._read(run_id)
                 _check_growth(before.history, history)
                 self._write(history, view, after=before.revision)
-            else:
+            elif not self._says(history, view):
                 self._write(history, view, after=self._last_revision(run_id))
 
     def run_ids(self) -> Sequence[str]:
@@ -172,6 +172,14 @@ class StateStore:
                 run_id=run_id,
             )
         return sidecar
+
+    def _says(self, history: RunHistory, view: Json) -> bool:
+        """True if the sidecar is whole, is the newest one and says exactly this."""
+        try:
+            found = self._read(history.header.run_id)
+        except (StopRunUnknown, StopEvidenceMismatch, StopStorage):
+            return False
+        return found.sha256 == render_sidecar(history, view, revision=found.revision)[1]
 
     def _head(self, run_id: str) -> tuple[int, str]:
         """Return the last revision and digest on hint; (0, "") where the hint is lost or torn."""

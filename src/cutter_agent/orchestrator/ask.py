@@ -44,7 +44,7 @@ from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.report import document_name, make_document
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.sheet import escalation_sheet, review_sheet
-from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Mode, Role
+from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Mode, Role, Terminal
 
 if TYPE_CHECKING:
     from cutter_agent.orchestrator.drive import Going
@@ -328,7 +328,9 @@ def asked_of(context: RunContext, request: AuthorizationRequested) -> Asked:
 
 def waiting_request(context: RunContext) -> AuthorizationRequested | None:
     """Return the request that the run waits at: of SG_3 while it is undecided, else of its pause."""
-    return _undecided(context) or (None if context.terminal is not None else pause_request(context))
+    # A stop that leaves the run at its pause, such as a bad signature, leaves its request waiting too.
+    ends = context.over or context.terminal is Terminal.FAILED
+    return _undecided(context) or (None if ends else pause_request(context))
 
 
 def pause_request(context: RunContext) -> AuthorizationRequested | None:

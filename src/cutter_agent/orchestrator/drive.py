@@ -23,6 +23,7 @@ from cutter_agent.orchestrator.factsheet import drift, read_facts
 from cutter_agent.orchestrator.gates import Finding, judge, stop_for
 from cutter_agent.orchestrator.history import EventKind, RunDocument, RunEvent
 from cutter_agent.orchestrator.line import BACKUP, LINE, Pause, Phase
+from cutter_agent.orchestrator.phases.lifecycle_enact import LifecycleEnacted
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.policy import NO_POLICY, TrustPolicy
 from cutter_agent.orchestrator.ports import Claim, Facts, KBReporter, Site, Step
@@ -92,7 +93,7 @@ class Drive:
             going = Going(claim, context, self._witness())
             stop = self._attempt(lambda: self._loop(going, reference), going)
             self._prove(going)
-            self._project(run_id)
+            self.project(run_id)
             return stop
 
     def escalate(self, run_id: str, decision: str) -> Stop | None:
@@ -100,7 +101,7 @@ class Drive:
         with self._site.claim(run_id) as claim:
             going = Going(claim, RunContext(self._site.load(run_id)), None)
             stop = self._attempt(lambda: self._ask.escalate(going, decision), going)
-            self._project(run_id)
+            self.project(run_id)
             return stop
 
     def publish(self, context: RunContext) -> None:
@@ -112,6 +113,11 @@ class Drive:
         for document in context.history.documents:
             if not self._kb.holds(context.run_id, document.name, document.sha256):
                 self._kb.put(context.run_id, document.name, document.text)
+
+    def project(self, run_id: str) -> None:
+        """Make sure that the sidecar shows the run as it stands."""
+        history = self._site.load(run_id)
+        self._site.project(history, run_json(result_of(RunContext(history), self._kb)))
 
     def _attempt(self, work: Callable[[], None], going: Going) -> Stop | None:
         """Do the work; turn whatever it raises into one recorded stop. The only such place."""
@@ -144,6 +150,7 @@ class Drive:
             if isinstance(step, Pause):
                 if self._ask.outlived(step, going.context):
                     self._phase(BACKUP, going)
+                    going.findings = ()
                 going.given = self._ask.pass_pause(step, going, reference, self._read_again)
                 reference = None
             else:
@@ -281,9 +288,14 @@ class Drive:
         return going.reading
 
     def _recheck(self, going: Going, facts: Facts, *, after_write: bool = False) -> None:
-        """Read the facts again and stop on any change; what we wrote ourselves is no change."""
+        """Read the facts again and stop on any change; what we wrote ourselves is no change.
+
+        Once a live run's units are in force nothing is left to be written: whatever changes then,
+        the run is closed out.
+        """
         pinned = going.context.get(SourcePinned)
-        if pinned is None:
+        written = going.context.get(LifecycleEnacted) is not None
+        if pinned is None or (written and not self._site.replays_effects):
             return
         now = read_facts(facts, going.context.document_id, policy_sha256=self._policy_sha256)
         if after_write:
@@ -379,7 +391,3 @@ class Drive:
         }
         context = RunContext(self._site.load(going.context.run_id))
         self._put_down(going.claim, self._event(context, EventKind.PROOF, body), [], ends=False)
-
-    def _project(self, run_id: str) -> None:
-        history = self._site.load(run_id)
-        self._site.project(history, run_json(result_of(RunContext(history), self._kb)))

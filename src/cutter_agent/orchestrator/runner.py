@@ -218,7 +218,11 @@ class OrchestratorRunner:
             spent_by = site.consumed_by(reference.removeprefix("sha256:"))
             if spent_by is not None:
                 raise ApprovalConsumedAlready(f"run {spent_by} has used it", run_id=context.run_id)
-        Drive(site, self._kb, None, self._deployment.on_step).publish(context)
+        driver = Drive(site, self._kb, None, self._deployment.on_step)
+        driver.publish(context)
+        if site.mode is Mode.LIVE:
+            # A process that died after its last commit left the sidecar of the step before.
+            driver.project(context.run_id)
         return result_of(context, self._kb)
 
     def _drive(

@@ -8,16 +8,17 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from clusters.databases import Database
-from clusters.fixtures import fresh_database
+from clusters.fixtures import chosen_binaries, fresh_database, quick_folder
 from cutter_agent.bootstrap import Home
 from cutter_agent.bootstrap.approvals import person_signer
 from cutter_agent.bootstrap.founding import Founding, found
 from cutter_agent.orchestrator.grants import LOGIN_ROLES
 from cutter_agent.postgres.cluster import cluster_root
-from cutter_agent.postgres.embedded import Server, await_stopped
+from cutter_agent.postgres.embedded import Server, await_stopped, throwaway_server
 from deployments import EXAMPLES, Deployment, outside_home, sign_proposal, write_public_key
 
 WORD = "hunter2"
@@ -547,3 +548,27 @@ class TestOwnServer:
         answered = own.cutter("source", "list", "--json")
         assert (answered.status, answered.document["code"]) == (75, "STOP_DATABASE_AWAY")
         assert not cluster_root(own.home.root).exists()
+
+
+def test_a_managed_server_is_usable_and_its_missing_walls_are_named(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Nobody is a superuser there: the URL's login may make roles, and owns its database."""
+    started = throwaway_server(bin_dir=chosen_binaries().bin_dir, parent=quick_folder())
+    with started as server:
+        with psycopg.connect(server.conninfo(dbname="postgres"), autocommit=True) as connection:
+            connection.execute(f"CREATE ROLE boss LOGIN CREATEROLE PASSWORD '{WORD}'")
+            connection.execute("CREATE DATABASE managed OWNER boss TEMPLATE template0")
+        url = server.conninfo(dbname="managed", user="boss", password=WORD)
+        environ = {"CUTTER_HOME": str(tmp_path / "home"), "CUTTER_DATABASE_URL": url}
+        for name, value in environ.items():
+            monkeypatch.setenv(name, value)
+        managed = Deployment(Home(tmp_path / "home"), environ, capsys)
+        assert managed.json("init", "--operator", "carol")["database"]["name"] == "managed"
+        managed.json("source", "add", CHARTER, "--code", "ICX-CONST")
+        found = managed.json("doctor")
+        weaker = {each["id"] for each in found["checks"] if each["level"] == "weaker"}
+        assert weaker == {"backup_key", "policy", "shape_is_frozen", "builtins_write_nothing"}
+        assert managed.cutter("run", "ICX-CONST").status == 0
+        for path in managed.home.root.rglob("*"):
+            assert not path.is_file() or WORD.encode() not in path.read_bytes()

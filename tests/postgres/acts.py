@@ -40,6 +40,7 @@ from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Mode
 from cutter_agent.orchestrator.warrant import LiveWarrant, live_warrant
 from cutter_agent.postgres import history
 from cutter_agent.postgres.connect import Connection, Login, connected
+from cutter_agent.postgres.deployment import newest_policy
 from cutter_agent.postgres.verify import LiveVerifier
 from cutter_agent.postgres.write import WRITE_GATE, LiveWriter
 from forge.approvals import FileKey
@@ -136,6 +137,11 @@ def database_text(database: Database) -> str:
         return str(connection.execute("SELECT cutter_governance.database_text()").fetchone()[0])
 
 
+def newest_policy_sha256(database: Database) -> str:
+    policy = newest_policy(login(database))
+    return "none" if policy is None else policy.sha256
+
+
 @dataclass
 class Cut:
     """One live run of one document, driven step by step."""
@@ -227,7 +233,7 @@ class Cut:
             tree_size=str(len(self.units)),
             unit_count=str(len(self.units)),
             facts_sha256="0" * 64,
-            policy_sha256="0" * 64,
+            policy_sha256=newest_policy_sha256(self.database),
             backup_sha256="0" * 64,
             rehearsal_root="none",
             rehearsal_counts="none",

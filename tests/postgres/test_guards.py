@@ -26,6 +26,7 @@ from cutter_agent.orchestrator.states import Gate
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
 from cutter_agent.postgres import history
 from cutter_agent.postgres.connect import stop_of
+from cutter_agent.postgres.deployment import PolicySignature, accept_policy
 from cutter_agent.postgres.write import LiveWriter
 from postgres.acts import (
     LINES,
@@ -33,6 +34,7 @@ from postgres.acts import (
     Cut,
     add_source,
     line,
+    login,
     one,
     open_cut,
     session,
@@ -427,3 +429,16 @@ def test_a_source_added_again_is_the_same_version(database: Database):
         (1, hashlib.sha256(b"".join(LINES)).digest()),
         (2, hashlib.sha256(line(1)).digest()),
     ]
+
+
+def test_an_approval_under_an_older_policy_is_refused_by_the_database(database: Database, cut: Cut):
+    for version in (1, 2):
+        body = f'{{"version":{version}}}'.encode()
+        signed = [PolicySignature("alice", "SHA256:a", b"armor")]
+        accept_policy(
+            login(database, "cutter_admin"), version=version, body=body, signatures=signed
+        )
+    older = hashlib.sha256(b'{"version":1}').hexdigest()
+    with pytest.raises(StopDrift, match="trust policy"):
+        cut.approve(Gate.SG_1, policy_sha256=older)
+    cut.approve(Gate.SG_1)

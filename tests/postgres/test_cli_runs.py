@@ -3,10 +3,14 @@
 import json
 import os
 import pty
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -24,6 +28,10 @@ from tests.live import Deployed, deploy, sql_as_owner
 
 from clusters.databases import Database
 from cutter_agent.bootstrap import Desk
+from cutter_agent.cli.edge import Interrupted
+from cutter_agent.cli.output import Output
+from cutter_agent.cli.progress import OnStep
+from cutter_agent.cli.session import take
 from cutter_agent.orchestrator.states import OrchestratorState
 from deployments import EXAMPLES, Answered, Deployment
 from people import private_key
@@ -175,7 +183,7 @@ def test_the_run_fits_the_terminal_and_shows_its_rail(
     assert "· enact · closeout" in words
     assert f"cutter approve {at.json('runs', 'list')['runs'][0]['run_id']}" in answered.out
     longest = [line for line in answered.out.splitlines() if len(line) > int(columns)]
-    assert all("cutter approve" in line for line in longest), longest
+    assert all("cutter approve" in line or line.startswith("Files") for line in longest), longest
 
 
 def test_an_unknown_document_exits_with_17_and_leaves_a_stop_document(at: Terminal) -> None:
@@ -320,6 +328,28 @@ class TestApproving:
         assert at.json("approve", run, "--person", "alice")["person"] == "alice"
         at.cutter("resume")
         assert at.json("approve", run)["person"] == "bob"
+
+    @pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="no ssh-agent here")
+    def test_a_key_that_an_agent_holds_signs(
+        self, at: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        run = at.begun("--live")
+        socket = tempfile.mkdtemp() + "/agent"
+        agent = subprocess.Popen(("ssh-agent", "-D", "-a", socket), stdout=subprocess.DEVNULL)
+        try:
+            until = time.monotonic() + 10
+            while not Path(socket).exists():
+                assert time.monotonic() < until
+                time.sleep(0.01)
+            monkeypatch.setenv("SSH_AUTH_SOCK", socket)
+            for person in ("mallory", "bob"):
+                subprocess.run(("ssh-add", "-q", at.key(person)), check=True)
+            assert at.json("approve", run)["person"] == "bob"
+        finally:
+            agent.terminate()
+            agent.wait(timeout=10)
+            shutil.rmtree(Path(socket).parent)
+        assert at.cutter("resume").status == 10
 
     def test_a_run_that_waits_for_nothing_has_nothing_to_sign(self, at: Terminal) -> None:
         at.cutter("run", CODE)
@@ -565,8 +595,27 @@ def test_an_interrupted_wait_names_the_command_that_goes_on(deployed: Deployed) 
         said = process.stderr.readline()
     process.send_signal(signal.SIGINT)
     _, rest = process.communicate(timeout=30)
-    assert process.returncode == 130
+    assert process.returncode == 130, rest
     assert f"Next   cutter resume {deployed.run_ids()[-1]}" in rest
+
+
+def test_an_interrupted_cut_names_its_run(deployed: Deployed) -> None:
+    class Impatient(Output):
+        @contextmanager
+        def steps(self) -> Iterator[OnStep]:
+            yield interrupt_at_cutplan
+
+    def interrupt_at_cutplan(step: str) -> None:
+        if step == "cutplan":
+            raise KeyboardInterrupt
+
+    with deployed.desk() as desk:
+        with pytest.raises(Interrupted) as told:
+            take(desk, Impatient(), lambda runner: runner.cut(CODE), document_id=CODE)
+        run = desk.run_ids()[-1]
+        assert told.value.next_command == f"cutter resume {run}"
+        taken = take(desk, Output(), lambda runner: runner.resume(run), run_id=run)
+        assert taken.result.exit_status == 10
 
 
 def test_progress_is_drawn_on_a_terminal_and_gone_afterwards(deployed: Deployed) -> None:

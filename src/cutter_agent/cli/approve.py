@@ -11,7 +11,7 @@ from cutter_agent.cli.edge import seen_lines
 from cutter_agent.cli.output import Output, seen, speaks
 from cutter_agent.cli.run_view import next_lines, time_left
 from cutter_agent.cli.session import context_of, opened, standing
-from cutter_agent.errors import StopRefusedInput
+from cutter_agent.errors import StopApprovalRequired, StopRefusedInput
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap import Desk
@@ -37,8 +37,8 @@ _YES = click.option("--yes", is_flag=True, help="Sign without being asked again.
 def approve(run: str, *, key: Path | None, person: str | None, yes: bool, out: Output) -> int:
     """Sign what a run asks for.
 
-    Shows the review sheet, checks that the signature could count, asks, and leaves the signature
-    beside the request. An encrypted key's passphrase is asked for, or read from the file that
+    Shows the review sheet, checks that the signature could count, asks (on a terminal), and leaves
+    the signature beside the request. An encrypted key's passphrase is asked for, or read from the file that
     CUTTER_KEY_PASSPHRASE_FILE names.
 
     Example: cutter approve RUN --key ~/.ssh/id_ed25519
@@ -89,7 +89,7 @@ def _decide(
         question = f"As {owner}: {verb} {gate} of {seen(context.document_id)}?"
         if out.asks and not yes and not out.confirm(question):
             out.say("Nothing was signed.")
-            return 0
+            return StopApprovalRequired.exit_status
         path = sign_request(desk.runs_dir, context, person=owner, signer=signer, reject=rejects)
         if reason is not None:
             from cutter_agent.cli.signing import reason_file

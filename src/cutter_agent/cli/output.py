@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
 COLUMNS_MIN: Final = 40
 COLUMNS_MAX: Final = 100
+LAST_COLUMN_MIN: Final = 24
+_GAP: Final = "  "
 
 _GLYPHS: Final = {
     "✓": "+",
@@ -139,7 +141,7 @@ def speaks(*, long: bool = False) -> Callable[[_Command], _Command]:
         with_output.__name__ = function.__name__
         with_output.__click_params__ = getattr(function, "__click_params__", [])  # type: ignore[attr-defined]
         options = [
-            click.option("--no-input", is_flag=True, help="Never ask; refuse instead."),
+            click.option("--no-input", is_flag=True, help="Never ask."),
             click.option("--json", "json_", is_flag=True, help="Write one JSON document."),
         ]
         if long:
@@ -206,23 +208,35 @@ def wrapped(text: str, columns: int, *, first: str = "", later: str | None = Non
 
 
 def aligned(head: Sequence[str], rows: Sequence[Sequence[str]], columns: int) -> list[str]:
-    """Return a table of plain lines; where it would be too wide, each row becomes a small list."""
+    """Return a table of plain lines, no wider than so many columns.
+
+    A last column that is too wide is wrapped; where that leaves it too little room, each row
+    becomes a small list.
+    """
     widths = [max(cells(row[i]) for row in (head, *rows)) for i in range(len(head))]
-    if sum(widths) + 2 * (len(widths) - 1) <= columns:
+    room = columns - sum(widths[:-1]) - len(_GAP) * (len(widths) - 1)
+    if widths[-1] <= room:
         return [_row(row, widths) for row in (head, *rows)]
+    if room >= LAST_COLUMN_MIN:
+        return [line for row in (head, *rows) for line in _wrapped_row(row, widths, columns)]
     name_width = max(map(cells, head))
     lines: list[str] = []
     for row in rows:
         for name, value in zip(head, row, strict=True):
-            label = name + " " * (name_width - cells(name) + 2)
+            label = name + " " * (name_width - cells(name)) + _GAP
             lines += wrapped(value, columns, first=label)
         lines.append("")
     return lines[:-1]
 
 
+def _wrapped_row(row: Sequence[str], widths: Sequence[int], columns: int) -> list[str]:
+    start = _row((*row[:-1], "|"), (*widths[:-1], 1))[:-1]
+    return wrapped(row[-1], columns, first=start)
+
+
 def _row(row: Sequence[str], widths: Sequence[int]) -> str:
     padded = [text + " " * (w - cells(text)) for text, w in zip(row, widths, strict=True)]
-    return "  ".join(padded).rstrip()
+    return _GAP.join(padded).rstrip()
 
 
 def _escaped(match: re.Match[str]) -> str:

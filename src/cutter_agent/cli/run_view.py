@@ -55,7 +55,7 @@ def run_lines(result: RunResult, standing: Standing, out: Output) -> list[str]:
         lines += _then_and_now(context, out)
     elif result.stop_code is None:
         lines += _part("", seen(result.sentence), out)
-    lines += _part("Files", seen(result.location), out)
+    lines.append(f"Files  {seen(result.location)}")
     return lines + next_lines(result.remedy, standing, out, waits=result.stop_code == _PAUSED)
 
 

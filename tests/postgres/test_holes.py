@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from psycopg import errors
 
 from clusters.databases import Database
+from clusters.fixtures import fresh_database
 from cutter_agent.document.cutplan import leaf_record
 from cutter_agent.errors import StopSourceUnreadable
 from cutter_agent.evidence.merkle import leaf_hash
@@ -22,6 +23,7 @@ from cutter_agent.orchestrator.states import Gate
 from cutter_agent.postgres import arrays, history
 from cutter_agent.postgres.connect import Connection, Login, select_on, translated
 from cutter_agent.postgres.doctor import SUPERUSER_WALLS, examine, level
+from cutter_agent.postgres.embedded import Server
 from cutter_agent.postgres.migrate import migrate
 from postgres.acts import add_source, in_force, line, login, one, open_cut, session
 
@@ -205,8 +207,8 @@ def functions_of(connection: Connection) -> tuple[str, list[str]]:
         "ALTER FUNCTION {f} SET row_security = off",
     ],
 )
-def test_a_digest_of_the_source_alone_misses_what_ours_sees(database: Database, change: str):
-    with unlocked(database) as connection:
+def test_a_digest_of_the_source_alone_misses_what_ours_sees(frozen: Database, change: str):
+    with unlocked(frozen) as connection, connection.transaction(force_rollback=True):
         before, naive_before = functions_of(connection)
         connection.execute(change.format(f="cutter_governance.fn_run_hold"))
         after, naive_after = functions_of(connection)
@@ -243,18 +245,11 @@ def acls_of(connection: Connection) -> object:
         "DROP EVENT TRIGGER cutter_refuse_drop",
     ],
 )
-def test_a_digest_of_access_lists_alone_misses_what_ours_sees(database: Database, change: str):
-    undo = (
-        "REVOKE pg_write_all_data FROM cutter_exec; ALTER ROLE cutter_exec NOBYPASSRLS;"
-        "ALTER ROLE cutter_exec RESET session_replication_role"
-    )
-    with unlocked(database) as connection:
+def test_a_digest_of_access_lists_alone_misses_what_ours_sees(frozen: Database, change: str):
+    with unlocked(frozen) as connection, connection.transaction(force_rollback=True):
         before, naive_before = matrix_of(connection), acls_of(connection)
-        try:
-            connection.execute(change)
-            after, naive_after = matrix_of(connection), acls_of(connection)
-        finally:
-            connection.execute(undo)
+        connection.execute(change)
+        after, naive_after = matrix_of(connection), acls_of(connection)
     assert naive_before == naive_after
     assert before != after
 
@@ -311,12 +306,19 @@ DDL = [
 ]
 
 
+@pytest.fixture(scope="module")
+def frozen(cluster: Server) -> Iterator[Database]:
+    """A database whose shape every attack must leave as it is."""
+    with fresh_database(cluster) as made:
+        yield made
+
+
 @pytest.mark.parametrize("ddl", DDL)
-def test_the_shape_of_our_schemas_changes_in_a_migration_only(database: Database, ddl: str):
-    with unlocked(database) as connection:
+def test_the_shape_of_our_schemas_changes_in_a_migration_only(frozen: Database, ddl: str):
+    with unlocked(frozen) as connection, connection.transaction(force_rollback=True):
         connection.execute("CREATE SCHEMA twin; CREATE TABLE twin.lane (driver text)")
         connection.execute(ddl.format(s="twin"))
-    with session(database) as connection:
+    with session(frozen) as connection:
         with pytest.raises(errors.DatabaseError) as refused:
             connection.execute(ddl.format(s="cutter_governance"))
         assert refused.value.sqlstate == "CU002"

@@ -2,12 +2,14 @@
 
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from psycopg import errors
 
 from clusters.databases import Database
+from clusters.fixtures import fresh_database
 from cutter_agent.document.units import KINDS
 from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
 from cutter_agent.orchestrator import queries
@@ -23,6 +25,7 @@ from cutter_agent.orchestrator.grants import (
 )
 from cutter_agent.postgres import doctor
 from cutter_agent.postgres.connect import select_on
+from cutter_agent.postgres.embedded import Server
 from cutter_agent.postgres.migrate import migrate, sql_files
 from postgres.acts import CODE, LINES, login, one, open_cut, session
 
@@ -373,11 +376,18 @@ WRONG_STATES = {
 """Each with the constraint that refuses it; None where a trigger or the column itself does."""
 
 
+@pytest.fixture(scope="module")
+def drafted(cluster: Server) -> Iterator[Database]:
+    """A database with drafts in it; every attack on it must leave it as it is."""
+    with fresh_database(cluster) as made:
+        open_cut(made, LINES).draft()
+        yield made
+
+
 @pytest.mark.parametrize("wrong", WRONG_STATES)
-def test_even_the_superuser_cannot_write_a_wrong_state(database: Database, wrong: str):
+def test_even_the_superuser_cannot_write_a_wrong_state(drafted: Database, wrong: str):
     constraint, sql = WRONG_STATES[wrong]
-    open_cut(database, LINES).draft()
-    with session(database) as connection:
+    with session(drafted) as connection:
         before = select_on(connection)(queries.CONTENT_SHA256, {})
         with pytest.raises(errors.DatabaseError) as refused:
             connection.execute(sql)

@@ -117,6 +117,8 @@ class LiveVault:
         return str(rows[0]["sha256"])
 
     def _take(self, connection: Connection, run: RunHeader) -> BackupReceipt:
+        # The transaction that keeps the snapshot alive is idle for as long as the dump takes.
+        connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{DUMP_TIMEOUT_S}s'")
         head = connection.execute(
             "SELECT pg_export_snapshot(), clock_timestamp(), pg_current_wal_lsn()::text"
         ).fetchone()

@@ -26,7 +26,7 @@ def without_contents(
         return marks
     rest = [mark for mark in marks if rules[mark.rule].role != "contents" or mark is marks[at]]
     keyword = [i for i in range(at + 1, len(rest)) if rules[rest[i].rule].keyword]
-    again = _first_again(weigher, rest, keyword, rules)
+    again = _first_again(weigher, rest, at, keyword, rules)
     if again < 0:
         return [mark for mark in rest if mark is not marks[at]]
     choice.accept(marks[at])
@@ -36,7 +36,11 @@ def without_contents(
 
 
 def _first_again(
-    weigher: Weigher, marks: list[Mark], keyword: list[int], rules: Sequence[Rule]
+    weigher: Weigher,
+    marks: list[Mark],
+    start: int,
+    keyword: list[int],
+    rules: Sequence[Rule],
 ) -> int:
     """Where the text behind a table of contents begins: its first label stands there again.
 
@@ -44,7 +48,11 @@ def _first_again(
     """
     through = [i for i in keyword if rules[marks[i].rule].chain in _THROUGH]
     top = min((rules[marks[i].rule].level for i in keyword), default=0)
-    for pool in (through, [i for i in keyword if rules[marks[i].rule].level == top]):
+    bare = [i for i, mark in enumerate(marks) if i > start and not rules[mark.rule].keyword]
+    pools = [through, [i for i in keyword if rules[marks[i].rule].level == top]]
+    if bare and (not keyword or bare[0] < keyword[0]):
+        pools.append([i for i in bare if marks[i].rule == marks[bare[0]].rule])
+    for pool in pools:
         if not pool:
             continue
         first = marks[pool[0]]
@@ -55,7 +63,7 @@ def _first_again(
             if mark.start - first.start > _CONTENTS_STEP_MAX * place:
                 break
             if weigher(mark, rules[mark.rule]) > 0:
-                return _back(marks, keyword, keyword.index(i))
+                return _back(marks, keyword, keyword.index(i)) if pool[0] in keyword else i
     return -1
 
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cutter_agent.document.numbering import NUMBERINGS, Numbering
-from cutter_agent.document.pattern import lint_pattern
+from cutter_agent.document.pattern import lint_pattern, one_of
 from cutter_agent.document.toml_fields import Fields
 from cutter_agent.document.units import KINDS
 from cutter_agent.errors import StopRefusedInput
@@ -279,21 +279,14 @@ def _form(form: str, words: tuple[str, ...], numbering: Numbering, where: str) -
         raise _refuse(f"{where}: <num> in its forms and its numbering must go together")
     if form.count("<num>") > 1 or ("<word>" in form and not words):
         raise _refuse(f"{where}: one <num> a form at most, and <word> only where words are given")
-    both = sorted({case for word in words for case in (word, word.upper())}, key=_longest_first)
-    alternatives = "|".join(
-        "[ \\t]{1,4}".join(re.escape(part) for part in word.split()) for word in both
-    )
+    both = sorted({case for word in words for case in (word, word.upper())})
     spaced = form.replace("<s>", "[ \\t]{1,4}").replace("<gap>", "[ \\t]{0,4}")
     spaced = spaced.replace("<sep>", _SEPARATOR).replace("<end>", _END)
     lint_pattern(spaced.replace("<num>", "(?:0)").replace("<word>", "(?:0)"), where)
-    spaced = spaced.replace("<word>", f"(?:{alternatives})")
+    spaced = spaced.replace("<word>", one_of(both))
     if re.match(spaced.replace("<num>", "0"), ""):
         raise _refuse(f"{where}: a form matches nothing at all, so every line would begin a unit")
     return spaced
-
-
-def _longest_first(word: str) -> tuple[int, str]:
-    return -len(word), word
 
 
 def _check_rules(rules: tuple[Rule, ...]) -> None:

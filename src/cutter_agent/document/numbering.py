@@ -124,8 +124,7 @@ def address_number(number: str, rank: int, numbering: Numbering) -> str:
         main, sub = divmod(max(rank, 0), SUB_MAX)
         return f"{main}-{sub}" if sub else str(main) if main else plain.replace(" ", "")
     digits, rest = found[1].lstrip("0") or "0", found[2].strip(" .:-–")
-    if rest.casefold() in _ORDINAL_ENDINGS:
-        rest = ""
+    rest = "" if rest.casefold() in _ORDINAL_ENDINGS else rest.removeprefix("o ").lstrip("ºª° ")
     joint = found[2][:1] if found[2][:1] in ("-", "–", ".", "/", "^") else ""
     return f"{digits}{'-' if joint in ('–', '/', '^') else joint}{rest}" if rest else digits
 
@@ -293,8 +292,7 @@ def number_rank(number: str) -> int:
         return word * SUB_MAX if word else _roman_or_arabic(_ENDING_RE.sub("", plain))
     rest = plain[digits.end() :].strip(" .-–/)").removeprefix("^")
     rest = "".join(str(SUPERSCRIPTS.find(mark)) if mark in SUPERSCRIPTS else mark for mark in rest)
-    if rest.casefold() in _ORDINAL_ENDINGS:
-        rest = ""
+    rest = "" if rest.casefold() in _ORDINAL_ENDINGS else rest.removeprefix("o ").lstrip("ºª° ")
     if rest.isdigit():
         return int(digits[0]) * SUB_MAX + min(int(rest), SUB_MAX // 2 - 1)
     return int(digits[0]) * SUB_MAX + min(_suffix(rest), SUB_MAX // 2 - 1)

@@ -8,6 +8,7 @@ known before it runs (no catastrophic backtracking).
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -16,9 +17,14 @@ from cutter_agent.errors import StopRefusedInput
 WORK_MAX: Final = 100_000
 """Most ways in which one pattern may try to match at one place."""
 PATTERN_CHARACTERS_MAX: Final = 20_000
+_SPACES: Final = "[ \\t]{1,4}"
 _REPEAT_RE: Final = re.compile(r"\{([0-9]{1,3})(?:,([0-9]{1,3}))?\}")
 _ESCAPES: Final = "ntwWsSdDbB.()[]{}|*+?^$\\/-#&~!,:;'\"<>=% \t§№"
 _LOOKAHEADS: Final = ("(?=", "(?!")
+
+
+Tree = dict[str, "Tree"]
+"""Letters and what may follow each; an empty letter ends a word."""
 
 
 @dataclass(slots=True)
@@ -163,3 +169,29 @@ def _repeat(reader: _Reader) -> tuple[int, int]:
     if pattern[reader.at : reader.at + 1] in ("?", "*", "+", "{") and reader.at < len(pattern):
         raise reader.refuse("a repetition of a repetition")
     return bounds
+
+
+def one_of(words: Sequence[str]) -> str:
+    """A pattern for any of these words, the longest that fits; common beginnings are shared.
+
+    Between the parts of a word stand one to four spaces or tabs.
+    """
+    tree: Tree = {}
+    for word in words:
+        node = tree
+        for letter in " ".join(word.split()):
+            node = node.setdefault(letter, {})
+        node[""] = {}
+    return _branch(tree)
+
+
+def _branch(tree: Tree) -> str:
+    """The pattern of what may follow at one place of the tree of letters."""
+    parts: list[str] = []
+    for letter, below in sorted(tree.items()):
+        if letter:
+            parts.append((_SPACES if letter == " " else re.escape(letter)) + _branch(below))
+    if not parts:
+        return ""
+    joined = parts[0] if len(parts) == 1 and "" not in tree else f"(?:{'|'.join(parts)})"
+    return f"{joined}?" if "" in tree else joined

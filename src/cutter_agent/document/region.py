@@ -24,6 +24,9 @@ _WORDS: Final = {
 _RESTART_RATIO: Final = 1.2
 _ALONE_MIN: Final = 3
 _ALONE_RATIO: Final = 3
+_BODY: Final = 0.0001
+_BODY_MAX: Final = 0.1
+"""A line of a table of contents has no text behind it; of two equals the one with text counts."""
 _QUOTED: Final = -1.9
 """What speaks against a label inside a quotation; a headed one outweighs it."""
 _START: Final = attrgetter("start")
@@ -91,14 +94,22 @@ class Region:
             if rule.chain == "auto":
                 self._choice.scoped.add(index)
         for group in groups:
-            weights = [self._weigh(mark, rule) for mark in group]
+            weights = self._weights(group, rule)
             path = best_path([mark.rank for mark in group], weights, _WORDS[rule.gaps])
             chosen = [group[i] for i in path]
             self._spine += chosen
             self._choice.take(group, weights, path, rule)
 
+    def _weights(self, marks: Sequence[Mark], rule: Rule) -> list[float]:
+        """The marks' weights; a little more for those with text behind them."""
+        ends = [*(mark.start for mark in marks[1:]), len(self._shadow)]
+        return [
+            self._weigh(mark, rule) + min(_BODY_MAX, (end - mark.start) * _BODY)
+            for mark, end in zip(marks, ends, strict=True)
+        ]
+
     def _path(self, marks: Sequence[Mark], rule: Rule) -> list[int]:
-        weights = [self._weigh(mark, rule) for mark in marks]
+        weights = self._weights(marks, rule)
         return best_path([mark.rank for mark in marks], weights, _WORDS[rule.gaps])
 
     def _restarts(self, marks: list[Mark], walls: list[int], rule: Rule) -> bool:

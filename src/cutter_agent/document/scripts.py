@@ -6,6 +6,8 @@ import re
 import unicodedata
 from typing import Final
 
+from cutter_agent.document.pattern import one_of
+
 DIGIT_ZEROS: Final = (
     0x0660, 0x06F0, 0x0966, 0x09E6, 0x0BE6, 0x0C66, 0x0CE6, 0x0E50, 0x0ED0, 0x17E0, 0x1040, 0xFF10,
 )  # fmt: skip
@@ -94,15 +96,16 @@ _ORDINAL_VALUES: Final = {
 }
 
 
-def _cases() -> str:
-    words = {case for word in _ORDINAL_VALUES for case in (word, word.title(), word.upper())}
-    return "|".join(sorted(words, key=lambda word: (-len(word), word)))
-
-
-ORDINAL_WORD_PATTERN: Final = f"(?:{_cases()})(?!\\w)"
+ORDINAL_WORD_PATTERN: Final = (
+    one_of(
+        sorted({case for word in _ORDINAL_VALUES for case in (word, word.title(), word.upper())})
+    )
+    + "(?!\\w)"
+)
 DIGITS_PATTERN: Final = f"[{_DIGITS}]{{1,4}}[a-z]{{0,2}}"
 NUMBER_PATTERN: Final = (
     f"(?:[{_DIGITS}]{{1,5}}(?:[-–^/][{_DIGITS}]{{1,3}}|[.][{_DIGITS}]{{1,3}}(?=[. ]))?"
+    "(?:[ºª°]|o(?!\\w))?"
     "(?:[¹²³⁰-⁹]{1,2}|aad|[ ]?(?:bis|ter|quater|quinquies|sexies|septies|octies)(?!\\w)|[ ][a-z](?=[ ]?§)|-?[A-Za-zА-Яа-яΑ-Ωα-ωºª°]{1,2}(?!\\w))?"
     "|[IVXLCDM]{1,9}(?:er|re|ère|[a-z])?(?!\\w)"
     f"|{ORDINAL_WORD_PATTERN})"

@@ -39,7 +39,7 @@ TEXTS = {
     "br": ("Art. 1º Texto\n§ 1º Um\n§ 2º Dois\nArt. 2º Texto\n§ 1º Um\nArt. 3º Fim\n", "ART-1 ART-1/PAR-1 ART-1/PAR-2 ART-2 ART-2/PAR-1 ART-3"),
     "dk": ("Kapitel 1\nAlmindelige\n§ 1. Loven\nStk. 2. Mere\n§ 2. Andet\nStk. 2. Mere\nStk. 3. Og\n§ 3. x\n", "CH-1 PAR-1 PAR-1/STK-2 PAR-2 PAR-2/STK-2 PAR-2/STK-3 PAR-3"),
     "ua2": ("Стаття 1. А\nСтаття 2. Б\nСтаття 2¹. В\nСтаття 3. Г\n", "ART-1 ART-2 ART-2-1 ART-3"),
-    "jp2": ("第一条\u3000甲は\n２\u3000前項\n３\u3000後項\n一\u3000い\n二\u3000ろ\n第二条\u3000乙\n", "ART-1 ART-1/WP-2 ART-1/WP-3 ART-1/I-1 ART-1/I-2 ART-2"),
+    "jp2": ("第一条\u3000甲は\n２\u3000前項\n３\u3000後項\n一\u3000い\n二\u3000ろ\n第二条\u3000乙\n", "ART-1 ART-1/WP-2 ART-1/WP-3 ART-1/WP-3/I-1 ART-1/WP-3/I-2 ART-2"),
     "kr2": ("제1조(목적) 이 법은\n제2조(정의) ① 갑\n② 을\n1. 하나\n2. 둘\n제3조(기타) x\n", "ART-1 ART-2 ART-2/N-1 ART-2/N-2 ART-3"),
     "si2": ("I. SPLOŠNE DOLOČBE\n1. člen\na\n2. člen\nb\nII. DRUGO\n3. člen\nc\n", "CH-I ART-1 ART-2 CH-II ART-3"),
     "fr2": ("TITRE Ier\nX\nArticle 1er\na\nArticle 2\nb\nTITRE II\nArticle 3\n", "TITLE-1 ART-1 ART-2 TITLE-2 ART-3"),

@@ -15,6 +15,7 @@ import pytest
 
 from cutter_agent.bootstrap import Home, open_desk
 from cutter_agent.bootstrap.demo import MARKER, play
+from cutter_agent.bootstrap.founding import founding_lock
 from cutter_agent.bootstrap.settings import Settings, read_settings, write_settings
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.line import LINE
@@ -163,6 +164,14 @@ def test_the_demo_tells_its_story_to_people(demo: Deployment) -> None:
     assert "disarmed" in told.out
 
 
+def test_two_demos_never_play_in_one_home(demo: Deployment) -> None:
+    with founding_lock(demo.home):
+        answered = demo.cutter("demo", "--json")
+    assert (answered.status, answered.document["code"]) == (14, "STOP_LOCK_BUSY")
+    assert answered.document["remedy"].startswith("cutter demo")
+    assert len(demo.json("runs", "list")["runs"]) >= 2
+
+
 def test_an_outside_server_is_never_a_demo_s(demo: Deployment) -> None:
     with pytest.raises(StopRefusedInput, match="CUTTER_DATABASE_URL"):
         play({**demo.environ, "CUTTER_DATABASE_URL": "postgresql://h/d"}, Silent())
@@ -192,7 +201,7 @@ class TestNeverTouches:
         assert after == before
         assert not cluster_root(other.home.root).exists()
         fact: str = answered.document["fact"]
-        assert "ANOTHER_FOLDER" in answered.document["remedy"]
+        assert "ANOTHER_FOLDER cutter demo" in answered.document["remedy"]
         return fact
 
     def test_a_real_deployment(self, other: Deployment) -> None:

@@ -79,7 +79,7 @@ def play(environ: Mapping[str, str], audience: Audience) -> Played:
         )
     home = home_of(environ)
     _refuse_real(home)
-    with founding_lock(home):
+    with founding_lock(home, "cutter demo"):
         _refuse_real(home)
         audience.scene(f"A deployment of its own in {home.root}")
         _clear(home, audience)

@@ -85,8 +85,12 @@ def found(
 
 
 @contextmanager
-def founding_lock(home: Home) -> Iterator[None]:
+def founding_lock(home: Home, command: str = "cutter init") -> Iterator[None]:
     """Inside the context nobody else makes or remakes this deployment.
+
+    Args:
+        home: the deployment's home.
+        command: what is at work, for remedies.
 
     Raises:
         StopLockBusy: somebody does.
@@ -94,15 +98,15 @@ def founding_lock(home: Home) -> Iterator[None]:
     """
     from cutter_agent.files.durable import Folder
 
-    _refuse_foreign(home)
+    _refuse_foreign(home, command)
     try:
         with Folder(home.root).lock("founding"):
             yield
     except StopLockBusy as stop:
-        stop.use_remedy("cutter init (once the other one is done)")
+        stop.use_remedy(f"{command} (once the other one is done)")
         raise
     except StopStorage as stop:
-        stop.use_remedy("CUTTER_HOME=A_FOLDER_OF_YOUR_OWN cutter init")
+        stop.use_remedy(f"CUTTER_HOME=A_FOLDER_OF_YOUR_OWN {command}")
         raise
 
 
@@ -127,7 +131,7 @@ def found_alone(
     return Founded(home, settings, tuple(done))
 
 
-def _refuse_foreign(home: Home) -> None:
+def _refuse_foreign(home: Home, command: str) -> None:
     """Return only if the home is a deployment, or nothing yet."""
     from cutter_agent.files.durable import reason_of
 
@@ -144,7 +148,7 @@ def _refuse_foreign(home: Home) -> None:
         raise StopRefusedInput(
             f"{home.root} is no deployment and not empty: {foreign[0]!a}",
             expected="an empty folder, or one that does not exist",
-            remedy="CUTTER_HOME=ANOTHER_FOLDER cutter init",
+            remedy=f"CUTTER_HOME=ANOTHER_FOLDER {command}",
         )
 
 

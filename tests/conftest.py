@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-pytest_plugins = ["clusters.fixtures"]
+pytest_plugins = ["clusters.fixtures", "deployments"]
 PROJECT = Path(__file__).resolve().parent.parent
 
 settings.register_profile("suite", deadline=None, print_blob=True)

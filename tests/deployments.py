@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,8 +11,11 @@ from typing import Any
 import pytest
 
 from clusters.databases import ROLE_PASSWORDS, Database
+from clusters.fixtures import fresh_database
 from cutter_agent.bootstrap import Desk, Home, open_desk
+from cutter_agent.bootstrap.founding import Founding, found
 from cutter_agent.cli.main import run
+from cutter_agent.postgres.embedded import Server
 from people import public_line, signature
 
 EXAMPLES = Path(__file__).parents[1] / "examples"
@@ -73,6 +77,12 @@ def outside_home(database: Database, folder: Path) -> tuple[Home, dict[str, str]
     return home, {"CUTTER_HOME": str(home.root), "CUTTER_DATABASE_URL": database.conninfo()}
 
 
+def rows(database: Database, sql: str) -> list[tuple[object, ...]]:
+    """Return what the superuser reads."""
+    with database.connect() as connection:
+        return connection.execute(sql.encode()).fetchall()
+
+
 def write_public_key(folder: Path, person: str) -> Path:
     """Write the person's public key as a file of OpenSSH."""
     path = folder / f"{person}.pub"
@@ -85,3 +95,33 @@ def sign_proposal(home: Home, persons: Sequence[str]) -> None:
     for person in persons:
         armor = signature(person, home.proposal.read_bytes(), "policy@iu-cutter.v1")
         (home.trust / f"{home.proposal.name}.{person}.sig").write_bytes(armor)
+
+
+@pytest.fixture
+def bare_deployment(
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Deployment:
+    """A home that is not founded yet, for a database on somebody else's server."""
+    home, environ = outside_home(database, tmp_path)
+    for name, value in environ.items():
+        monkeypatch.setenv(name, value)
+    return Deployment(home, environ, capsys)
+
+
+@pytest.fixture(scope="session")
+def founded_home(cluster: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A home that was founded once, for tests to have copies of."""
+    with fresh_database(cluster) as database:
+        home, environ = outside_home(database, tmp_path_factory.mktemp("founded"))
+        found(home, environ, Founding(operator="carol"))
+    return home.root
+
+
+@pytest.fixture
+def deployment(bare_deployment: Deployment, founded_home: Path) -> Deployment:
+    """A deployment of the operator carol."""
+    shutil.copytree(founded_home, bare_deployment.home.root, dirs_exist_ok=True)
+    return bare_deployment

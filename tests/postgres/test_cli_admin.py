@@ -3,7 +3,6 @@
 import re
 import shutil
 import stat
-import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -12,69 +11,42 @@ import psycopg
 import pytest
 
 from clusters.databases import Database
-from clusters.fixtures import chosen_binaries, fresh_database, quick_folder
+from clusters.fixtures import chosen_binaries, quick_folder
 from cutter_agent.bootstrap import Home
 from cutter_agent.bootstrap.approvals import person_signer
 from cutter_agent.bootstrap.founding import Founding, found
 from cutter_agent.orchestrator.grants import LOGIN_ROLES
 from cutter_agent.postgres.cluster import cluster_root
-from cutter_agent.postgres.embedded import Server, await_stopped, throwaway_server
-from deployments import EXAMPLES, Deployment, outside_home, sign_proposal, write_public_key
+from cutter_agent.postgres.embedded import await_stopped, throwaway_server
+from deployments import EXAMPLES, Deployment, rows
 
 WORD = "hunter2"
 CHARTER = str(EXAMPLES / "icx-const-v1.md")
 CHARTER_2 = str(EXAMPLES / "icx-const-v2.md")
 
 
-@pytest.fixture
-def bare(
-    database: Database,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> Deployment:
-    """A home that is not founded yet, for a database on somebody else's server."""
-    home, environ = outside_home(database, tmp_path)
-    for name, value in environ.items():
-        monkeypatch.setenv(name, value)
-    return Deployment(home, environ, capsys)
-
-
-@pytest.fixture(scope="module")
-def founded(cluster: Server, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A home that was founded once, for tests to have copies of."""
-    with fresh_database(cluster) as database:
-        home, environ = outside_home(database, tmp_path_factory.mktemp("founded"))
-        found(home, environ, Founding(operator="carol"))
-    return home.root
-
-
-@pytest.fixture
-def deployment(bare: Deployment, founded: Path) -> Deployment:
-    """A deployment of the operator carol."""
-    shutil.copytree(founded, bare.home.root, dirs_exist_ok=True)
-    return bare
-
-
-def rows(database: Database, sql: str) -> list[tuple[object, ...]]:
-    with database.connect() as connection:
-        return connection.execute(sql.encode()).fetchall()
-
-
 class TestInit:
-    def test_makes_a_deployment_and_a_second_time_changes_nothing(self, bare: Deployment) -> None:
-        first = bare.json("init", "--operator", "carol", "--execution-enabled")
+    def test_makes_a_deployment_and_a_second_time_changes_nothing(
+        self, bare_deployment: Deployment
+    ) -> None:
+        first = bare_deployment.json("init", "--operator", "carol", "--execution-enabled")
         assert first["operator"] == "carol"
         assert first["execution_enabled"] is True
         assert first["database"]["server"] == "outside"
-        files = {path: path.read_bytes() for path in bare.home.root.rglob("*") if path.is_file()}
-        second = bare.json("init")
+        files = {
+            path: path.read_bytes()
+            for path in bare_deployment.home.root.rglob("*")
+            if path.is_file()
+        }
+        second = bare_deployment.json("init")
         assert not [each for each in second["done"] if each["new"]]
         assert (second["operator"], second["execution_enabled"]) == ("carol", True)
-        assert files == {p: p.read_bytes() for p in bare.home.root.rglob("*") if p.is_file()}
+        assert files == {
+            p: p.read_bytes() for p in bare_deployment.home.root.rglob("*") if p.is_file()
+        }
 
-    def test_says_what_it_made_and_what_comes_next(self, bare: Deployment) -> None:
-        said = bare.cutter("init", "--operator", "carol").out
+    def test_says_what_it_made_and_what_comes_next(self, bare_deployment: Deployment) -> None:
+        said = bare_deployment.cutter("init", "--operator", "carol").out
         assert "made   settings" in said
         assert "live execution is disabled" in said
         assert "cutter policy propose" in said
@@ -91,62 +63,56 @@ class TestInit:
         assert deployment.cutter("init").status == 0
         assert stat.S_IMODE(deployment.home.keys.stat().st_mode) == 0o700
 
-    def test_never_changes_passwords_that_another_deployment_uses(self, bare: Deployment) -> None:
+    def test_never_changes_passwords_that_another_deployment_uses(
+        self, bare_deployment: Deployment
+    ) -> None:
         for role in LOGIN_ROLES[:2]:
-            bare.home.password(role).unlink()
-        answered = bare.cutter("init", "--json")
+            bare_deployment.home.password(role).unlink()
+        answered = bare_deployment.cutter("init", "--json")
         assert answered.status == 22
         assert "--new-passwords" in answered.document["remedy"]
-        assert not bare.home.password(LOGIN_ROLES[0]).exists()
+        assert not bare_deployment.home.password(LOGIN_ROLES[0]).exists()
 
-    def test_refuses_a_folder_that_holds_something_else(self, bare: Deployment) -> None:
-        (bare.home.root / "letters").mkdir()
-        answered = bare.cutter("init", "--json")
+    def test_refuses_a_folder_that_holds_something_else(self, bare_deployment: Deployment) -> None:
+        (bare_deployment.home.root / "letters").mkdir()
+        answered = bare_deployment.cutter("init", "--json")
         assert (answered.status, answered.document["code"]) == (22, "STOP_REFUSED_INPUT")
         assert "letters" in answered.document["fact"]
-        assert not bare.home.exists
+        assert not bare_deployment.home.exists
 
-    def test_refuses_a_demo_s_deployment(self, bare: Deployment) -> None:
-        found(bare.home, bare.environ, Founding(operator="carol", demo=True))
-        answered = bare.cutter("init", "--operator", "mallory")
+    def test_refuses_a_demo_s_deployment(self, bare_deployment: Deployment) -> None:
+        found(bare_deployment.home, bare_deployment.environ, Founding(operator="carol", demo=True))
+        answered = bare_deployment.cutter("init", "--operator", "mallory")
         assert answered.status == 22
         assert "ANOTHER_FOLDER cutter init" in answered.err
-        assert 'operator = "carol"' in bare.home.settings.read_text()
-        assert bare.cutter("init", "--demo").status == 0
+        assert 'operator = "carol"' in bare_deployment.home.settings.read_text()
+        assert bare_deployment.cutter("init", "--demo").status == 0
 
-    def test_refuses_a_name_that_could_not_stand_in_a_request(self, bare: Deployment) -> None:
-        assert bare.cutter("init", "--operator", "carol\nstarter: bob").status == 22
-        assert not bare.home.exists
+    def test_refuses_a_name_that_could_not_stand_in_a_request(
+        self, bare_deployment: Deployment
+    ) -> None:
+        assert bare_deployment.cutter("init", "--operator", "carol\nstarter: bob").status == 22
+        assert not bare_deployment.home.exists
 
     def test_refuses_a_connection_string_without_showing_it(
-        self, bare: Deployment, monkeypatch: pytest.MonkeyPatch
+        self, bare_deployment: Deployment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("CUTTER_DATABASE_URL", f"postgresql://u:{WORD}@h/d?nonsense=1")
-        answered = bare.cutter("init")
+        answered = bare_deployment.cutter("init")
         assert answered.status == 22
         assert WORD not in answered.out + answered.err
 
     def test_says_that_the_server_is_away(
-        self, bare: Deployment, monkeypatch: pytest.MonkeyPatch
+        self, bare_deployment: Deployment, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setenv("CUTTER_DATABASE_URL", f"postgresql://u:{WORD}@127.0.0.1:1/d")
-        answered = bare.cutter("init", "--json")
+        answered = bare_deployment.cutter("init", "--json")
         assert (answered.status, answered.document["code"]) == (75, "STOP_DATABASE_AWAY")
         assert WORD not in answered.out + answered.err
 
-    def test_puts_a_lost_policy_file_back(self, deployment: Deployment, tmp_path: Path) -> None:
-        propose(deployment, tmp_path, "alice")
-        sign_proposal(deployment.home, ["alice"])
-        deployment.json("policy", "sign")
-        body = deployment.home.policy.read_bytes()
-        deployment.home.policy.unlink()
-        assert deployment.cutter("policy", "show").status == 16
-        assert deployment.cutter("init").status == 0
-        assert deployment.home.policy.read_bytes() == body
-
-    def test_without_one_every_command_points_to_it(self, bare: Deployment) -> None:
+    def test_without_one_every_command_points_to_it(self, bare_deployment: Deployment) -> None:
         for words in (("switch", "show"), ("source", "list"), ("keys", "list"), ("doctor",)):
-            answered = bare.cutter(*words, "--json")
+            answered = bare_deployment.cutter(*words, "--json")
             assert (answered.status, answered.document["code"]) == (22, "STOP_REFUSED_INPUT")
             assert "cutter init" in answered.document["remedy"]
 
@@ -288,169 +254,6 @@ class TestKeys:
     def test_a_name_cannot_leave_its_folder(self, deployment: Deployment, person: str) -> None:
         assert deployment.cutter("keys", "new", "--", person).status == 22
         assert list(deployment.home.persons.iterdir()) == []
-
-
-def propose(deployment: Deployment, folder: Path, *persons: str) -> dict[str, object]:
-    words = [f"--person={name}={write_public_key(folder, name)}" for name in persons]
-    return deployment.json("policy", "propose", *words)
-
-
-class TestPolicy:
-    def test_counts_once_all_its_persons_have_signed(
-        self, deployment: Deployment, database: Database, tmp_path: Path
-    ) -> None:
-        proposed = propose(deployment, tmp_path, "alice", "bob")["proposed"]
-        assert isinstance(proposed, dict)
-        assert proposed["missing"] == ["alice has not signed", "bob has not signed"]
-        sign_proposal(deployment.home, ["alice"])
-        waiting = deployment.json("policy", "sign")
-        assert waiting["accepted"] is None
-        assert waiting["proposed"]["missing"] == ["bob has not signed"]
-        assert deployment.json("policy", "show")["proposed"]["signed"] == ["alice"]
-        sign_proposal(deployment.home, ["bob"])
-        assert deployment.json("policy", "sign")["accepted"]["sha256"] == proposed["sha256"]
-        assert not deployment.home.proposal.exists()
-        stored = rows(database, "SELECT version, body FROM cutter_governance.trust_policy")
-        assert stored == [(1, deployment.home.policy.read_bytes())]
-        signers = rows(
-            database,
-            "SELECT s.person FROM cutter_governance.signature AS s"
-            " JOIN cutter_governance.trust_policy AS p ON p.sha256 = s.subject_sha256",
-        )
-        assert sorted(signers) == [("alice",), ("bob",)]
-
-    def test_stock_ssh_keygen_signs_it_and_checks_approvals_by_it(
-        self, deployment: Deployment, tmp_path: Path
-    ) -> None:
-        if shutil.which("ssh-keygen") is None:
-            pytest.skip("no ssh-keygen on this machine")
-        key = tmp_path / "id"
-        make = ("ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", str(key))
-        subprocess.run(make, check=True)
-        deployment.json("policy", "propose", f"--person=alice={key}.pub")
-        home = deployment.home
-        words = ("ssh-keygen", "-Y", "sign", "-f", str(key), "-n", "policy@iu-cutter.v1")
-        done = subprocess.run(
-            words, input=home.proposal.read_bytes(), capture_output=True, check=True
-        )
-        (home.trust / f"{home.proposal.name}.alice.sig").write_bytes(done.stdout)
-        assert deployment.json("policy", "sign")["accepted"]["version"] == 1
-        signature = home.trust / "policy.json.alice.sig"
-        words = ("ssh-keygen", "-Y", "verify", "-f", str(home.trust / "allowed_signers"))
-        words += ("-I", "alice", "-n", "policy@iu-cutter.v1", "-s", str(signature))
-        subprocess.run(words, input=home.policy.read_bytes(), capture_output=True, check=True)
-
-    def test_the_next_version_needs_the_old_and_the_new_thresholds(
-        self, deployment: Deployment, tmp_path: Path
-    ) -> None:
-        words = [f"--person={name}={write_public_key(tmp_path, name)}" for name in ("ann", "ben")]
-        deployment.json("policy", "propose", *words, "--gate=SG_1=ann:1", "--gate=SG_2=ben:1")
-        sign_proposal(deployment.home, ["ann", "ben"])
-        deployment.json("policy", "sign")
-        new = f"--person=cleo={write_public_key(tmp_path, 'cleo')}"
-        second = deployment.json("policy", "propose", new, "--gate=SG_1=cleo:1")["proposed"]
-        assert second["version"] == 2
-        sign_proposal(deployment.home, ["cleo"])
-        assert deployment.json("policy", "sign")["accepted"]["version"] == 1
-        sign_proposal(deployment.home, ["ann"])
-        assert deployment.json("policy", "sign")["accepted"]["version"] == 1
-        sign_proposal(deployment.home, ["ben"])
-        assert deployment.json("policy", "sign")["accepted"]["version"] == 2
-
-    def test_a_key_made_here_signs_by_its_person_s_name(self, deployment: Deployment) -> None:
-        public = deployment.json("keys", "new", "alice")["public_file"]
-        deployment.json("keys", "new", "bob")
-        deployment.json("policy", "propose", f"--person=alice={public}")
-        wrong = deployment.home.person_key("bob")
-        answered = deployment.cutter("policy", "sign", "--person=alice", f"--key={wrong}", "--json")
-        assert (answered.status, answered.document["code"]) == (11, "STOP_APPROVAL_INVALID")
-        assert deployment.json("policy", "sign", "--person=alice")["accepted"]["version"] == 1
-
-    def test_nobody_signs_under_another_s_name(
-        self, deployment: Deployment, tmp_path: Path
-    ) -> None:
-        keys = [deployment.json("keys", "new", name)["public_file"] for name in ("ann", "ben")]
-        deployment.json("policy", "propose", f"--person=ann={keys[0]}", f"--person=ben={keys[1]}")
-        words = ("policy", "sign", "--person=ann", f"--key={deployment.home.person_key('ben')}")
-        answered = deployment.cutter(*words)
-        assert answered.status == 11
-        assert deployment.json("policy", "show")["proposed"]["signed"] == []
-
-    def test_a_signature_that_does_not_count_is_named_by_its_file(
-        self, deployment: Deployment, tmp_path: Path
-    ) -> None:
-        propose(deployment, tmp_path, "alice")
-        sign_proposal(deployment.home, ["mallory"])
-        answered = deployment.cutter("policy", "show", "--json")
-        assert (answered.status, answered.document["code"]) == (11, "STOP_APPROVAL_INVALID")
-        assert answered.document["remedy"].endswith("policy.proposed.json.mallory.sig")
-
-    def test_an_edited_file_stops_whoever_reads_it(
-        self, deployment: Deployment, tmp_path: Path
-    ) -> None:
-        propose(deployment, tmp_path, "alice")
-        sign_proposal(deployment.home, ["alice"])
-        deployment.json("policy", "sign")
-        body = deployment.home.policy.read_bytes()
-        deployment.home.policy.write_bytes(body.replace(b'"threshold":1', b'"threshold":2', 1))
-        for words in (("policy", "show"), ("policy", "explain", "SG_1")):
-            answered = deployment.cutter(*words, "--json")
-            assert (answered.status, answered.document["code"]) == (16, "STOP_EVIDENCE_MISMATCH")
-        assert deployment.cutter("doctor").status == 20
-
-    def test_a_new_proposal_forgets_the_signatures_of_the_old_one(
-        self, deployment: Deployment, tmp_path: Path
-    ) -> None:
-        propose(deployment, tmp_path, "alice", "bob")
-        sign_proposal(deployment.home, ["alice"])
-        proposed = propose(deployment, tmp_path, "alice", "cleo")["proposed"]
-        assert isinstance(proposed, dict)
-        assert proposed["signed"] == []
-
-    def test_explains_who_may_and_why_another_may_not(
-        self, deployment: Deployment, tmp_path: Path
-    ) -> None:
-        propose(deployment, tmp_path, "alice", "carol")
-        sign_proposal(deployment.home, ["alice", "carol"])
-        deployment.json("policy", "sign")
-        explained = deployment.json("policy", "explain", "SG_1")
-        assert explained["may"] == ["alice"]
-        assert explained["may_not"] == [{"person": "carol", "because": "started the run"}]
-        assert deployment.cutter("policy", "explain", "SG_9").status == 22
-
-    @pytest.mark.parametrize(
-        "words",
-        [
-            ["--gate=SG_1=nobody:1", "--person=alice={key}"],
-            ["--gate=SG_1=alice:2", "--person=alice={key}"],
-            ["--person=alice={key}", "--person=bob={key}"],
-            ["--person=alice={folder}"],
-            ["--person=alice={folder}/missing.pub"],
-            ["--without=alice"],
-        ],
-        ids=["unknown", "threshold", "one-key", "folder", "missing", "without"],
-    )
-    def test_refuses_a_policy_that_is_not_sound(
-        self, deployment: Deployment, tmp_path: Path, words: list[str]
-    ) -> None:
-        key = write_public_key(tmp_path, "alice")
-        filled = [word.format(key=key, folder=tmp_path) for word in words]
-        answered = deployment.cutter("policy", "propose", *filled, "--json")
-        assert (answered.status, answered.document["code"]) == (22, "STOP_REFUSED_INPUT")
-        assert not deployment.home.proposal.exists()
-
-    @pytest.mark.parametrize(
-        "words", [[], ["--person=alice"], ["--gate=SG_1"], ["--gate=SG_1=a:x"]]
-    )
-    def test_words_that_say_nothing_are_wrong_usage(
-        self, deployment: Deployment, words: list[str]
-    ) -> None:
-        assert deployment.cutter("policy", "propose", *words).status == 2
-
-    def test_signing_nothing_says_what_to_do(self, deployment: Deployment) -> None:
-        answered = deployment.cutter("policy", "sign", "--person=alice", "--json")
-        assert answered.status == 22
-        assert "cutter policy propose" in answered.document["remedy"]
 
 
 class TestDoctor:

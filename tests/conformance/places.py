@@ -44,7 +44,11 @@ class Place:
         self.said: list[Said] = []
 
     def runner(self) -> OrchestratorRunner:
+        """A runner of this place."""
         raise NotImplementedError
+
+    def close(self) -> None:
+        """Nothing of it is open any more."""
 
     def context(self, run_id: str) -> RunContext:
         return self.runner().show(run_id).context
@@ -144,6 +148,9 @@ class OnPostgres(Place):
 
     def runner(self) -> OrchestratorRunner:
         return self.desk.runner()
+
+    def close(self) -> None:
+        self.desk.close()
 
     def add(self, body: bytes, code: str, profile: str) -> None:
         self.deployed.add(body, code, profile, title=code)

@@ -152,7 +152,7 @@ def three_places(server: Server, folder: Path, stack: ExitStack) -> list[Place]:
         for kind in (OnPostgres, Live)
     ]
     for place in on_postgres:
-        stack.callback(place.desk.close)
+        stack.callback(place.close)
     return [Memory(folder), *on_postgres]
 
 

@@ -2,79 +2,28 @@
 
 import json
 import os
-import pty
-import shutil
 import signal
 import subprocess
-import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
-from cryptography.hazmat.primitives.serialization import (
-    BestAvailableEncryption,
-    Encoding,
-    KeySerializationEncryption,
-    NoEncryption,
-    PrivateFormat,
-    PublicFormat,
-)
 from tests.live import Deployed, deploy, sql_as_owner
+from tests.terminal import CODE, CUTTER, Terminal, on_terminal, terminal_at
 
 from clusters.databases import Database
-from cutter_agent.bootstrap import Desk
 from cutter_agent.cli.edge import Interrupted
 from cutter_agent.cli.output import Output
 from cutter_agent.cli.progress import OnStep
 from cutter_agent.cli.session import take
 from cutter_agent.orchestrator.states import OrchestratorState
-from deployments import EXAMPLES, Answered, Deployment
-from people import private_key
+from deployments import EXAMPLES
 
-CODE = "ICX-CONST"
 CHARTER = (EXAMPLES / "icx-const-v1.md").read_bytes()
 CHARTER_2 = (EXAMPLES / "icx-const-v2.md").read_bytes()
-CUTTER = str(Path(sys.executable).with_name("cutter"))
-
-
-class Terminal(Deployment):
-    """A person's terminal at a deployment of three people, with their keys in files."""
-
-    def key(self, person: str, seal: KeySerializationEncryption | None = None) -> str:
-        """The path of the person's private key."""
-        path = self.home.root.parent / f"{person}.key"
-        if not path.exists():
-            path.touch(mode=0o600)
-            path.write_bytes(
-                private_key(person).private_bytes(
-                    Encoding.PEM, PrivateFormat.OpenSSH, seal or NoEncryption()
-                )
-            )
-        return str(path)
-
-    def approve(self, run: str, person: str, *words: str) -> Answered:
-        """The person approves with their key."""
-        return self.cutter("approve", run, "--key", self.key(person), *words)
-
-    def begun(self, *words: str) -> str:
-        """The id of a run that has begun and waits at SG_1."""
-        answered = self.cutter("cut", CODE, *words, "--json")
-        assert answered.status == 10, answered
-        return str(answered.document["run_id"])
-
-    def closed(self) -> str:
-        """The id of a live run that is closed out."""
-        run = self.begun("--live")
-        assert self.approve(run, "alice").status == 0
-        assert self.cutter("resume").status == 10
-        assert self.approve(run, "bob").status == 0
-        assert self.cutter("resume").status == 0
-        return run
 
 
 @pytest.fixture
@@ -86,11 +35,7 @@ def deployed(database: Database, tmp_path: Path) -> Deployed:
 def at(
     deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Terminal:
-    for name, value in deployed.environ.items():
-        monkeypatch.setenv(name, value)
-    for name in ("SSH_AUTH_SOCK", "CUTTER_KEY_PASSPHRASE_FILE", "CUTTER_DEBUG"):
-        monkeypatch.delenv(name, raising=False)
-    return Terminal(deployed.home, deployed.environ, capsys)
+    return terminal_at(deployed, monkeypatch, capsys)
 
 
 def states(document: dict[str, Any]) -> tuple[str, str | None, int]:
@@ -239,156 +184,6 @@ def test_live_needs_its_locks(at: Terminal, deployed: Deployed) -> None:
     assert at.cutter("runs", "show", run).status == 0
 
 
-class TestApproving:
-    def test_refuses_whoever_could_not_approve_and_signs_nothing(
-        self, at: Terminal, tmp_path: Path
-    ) -> None:
-        run = at.begun("--live")
-        for person, said in (("carol", "started the run"), ("mallory", "belongs to nobody")):
-            answered = at.approve(run, person, "--json")
-            assert answered.status == 11
-            assert answered.document["code"] == "STOP_APPROVAL_INVALID"
-            assert said in answered.document["sentence"]
-        wrong = at.approve(run, "alice", "--person", "bob", "--json")
-        assert (wrong.status, wrong.document["expected"]) == (11, "a key of bob")
-        assert not list((at.home.runs / run).glob("*.sig"))
-        missing = at.cutter("approve", run, "--key", str(tmp_path / "none"))
-        assert missing.status == 22
-
-    def test_one_person_does_not_sign_both_gates(self, at: Terminal) -> None:
-        run = at.begun("--live")
-        at.approve(run, "alice")
-        at.cutter("resume")
-        answered = at.approve(run, "alice", "--json")
-        assert answered.status == 11
-        assert "signed SG_1 already" in answered.document["sentence"]
-
-    def test_an_expired_request_is_refused_before_signing(
-        self, at: Terminal, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        run = at.begun("--live")
-        now = Desk.now_utc
-        monkeypatch.setattr(Desk, "now_utc", lambda desk: now(desk) + timedelta(hours=25))
-        answered = at.approve(run, "alice", "--json")
-        assert (answered.status, answered.document["code"]) == (11, "STOP_APPROVAL_EXPIRED")
-        why = at.json("why", run)
-        assert why["remedy"] == f"cutter resume {run}"
-        assert "expired" in why["cause"]
-
-    def test_an_edited_request_is_not_signed(self, at: Terminal) -> None:
-        run = at.begun("--live")
-        request = next((at.home.runs / run).glob("SG1-cut-authz-request-*.md"))
-        request.write_text(request.read_text().replace("unit_count: 60", "unit_count: 61"))
-        answered = at.approve(run, "alice", "--json")
-        assert (answered.status, answered.document["code"]) == (16, "STOP_EVIDENCE_MISMATCH")
-        assert not list((at.home.runs / run).glob("*.sig"))
-
-    def test_shows_the_very_bytes_that_are_signed(self, at: Terminal) -> None:
-        run = at.begun("--live")
-        answered = at.approve(run, "alice")
-        request = next((at.home.runs / run).glob("SG1-cut-authz-request-*.md")).read_text()
-        assert request in answered.out
-        assert f"Next   cutter resume {run}" in answered.out
-
-    def test_signing_twice_changes_nothing(self, at: Terminal) -> None:
-        run = at.begun("--live")
-        path = Path(at.json("approve", run, "--key", at.key("alice"))["signature"])
-        before = path.read_bytes()
-        assert at.approve(run, "alice").status == 0
-        assert path.read_bytes() == before
-
-    def test_an_encrypted_key_opens_with_the_file_that_holds_its_passphrase(
-        self, at: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        run = at.begun("--live")
-        at.key("alice", BestAvailableEncryption(b"open sesame"))
-        assert at.approve(run, "alice").status == 22
-        secret = tmp_path / "passphrase"
-        secret.touch(mode=0o600)
-        secret.write_text("open sesame\n")
-        monkeypatch.setenv("CUTTER_KEY_PASSPHRASE_FILE", str(secret))
-        assert at.approve(run, "alice").status == 0
-
-    def test_a_key_of_the_home_is_found_by_its_person(self, at: Terminal) -> None:
-        run = at.begun("--live")
-        none = at.cutter("approve", run, "--json")
-        assert none.status == 22
-        assert "--key FILE" in none.document["remedy"]
-        for person in ("alice", "bob"):
-            key = Path(at.key(person))
-            folder = at.home.person_key(person).parent
-            folder.mkdir()
-            key.rename(at.home.person_key(person))
-            public = private_key(person).public_key()
-            line = public.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH)
-            at.home.person_key(person).with_name("id_ed25519.pub").write_bytes(line + b"\n")
-        both = at.cutter("approve", run, "--json")
-        assert both.status == 22
-        assert both.document["remedy"] == f"cutter approve {run} --person alice"
-        assert at.json("approve", run, "--person", "alice")["person"] == "alice"
-        at.cutter("resume")
-        assert at.json("approve", run)["person"] == "bob"
-
-    @pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="no ssh-agent here")
-    def test_a_key_that_an_agent_holds_signs(
-        self, at: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        run = at.begun("--live")
-        socket = tempfile.mkdtemp() + "/agent"
-        agent = subprocess.Popen(("ssh-agent", "-D", "-a", socket), stdout=subprocess.DEVNULL)
-        try:
-            until = time.monotonic() + 10
-            while not Path(socket).exists():
-                assert time.monotonic() < until
-                time.sleep(0.01)
-            monkeypatch.setenv("SSH_AUTH_SOCK", socket)
-            for person in ("mallory", "bob"):
-                subprocess.run(("ssh-add", "-q", at.key(person)), check=True)
-            assert at.json("approve", run)["person"] == "bob"
-        finally:
-            agent.terminate()
-            agent.wait(timeout=10)
-            shutil.rmtree(Path(socket).parent)
-        assert at.cutter("resume").status == 10
-
-    def test_a_run_that_waits_for_nothing_has_nothing_to_sign(self, at: Terminal) -> None:
-        at.cutter("run", CODE)
-        run = at.json("runs", "list")["runs"][0]["run_id"]
-        assert at.approve(run, "alice").status == 22
-
-    def test_on_a_terminal_it_asks_and_no_is_the_default(
-        self, at: Terminal, deployed: Deployed
-    ) -> None:
-        run = at.begun("--live")
-        said = on_terminal(deployed, ("approve", run, "--key", at.key("alice")), typed=b"\n")
-        assert "As alice: sign SG_1 of ICX-CONST? [y/N]" in said
-        assert "Nothing was signed." in said
-        assert not list((at.home.runs / run).glob("*.sig"))
-        said = on_terminal(deployed, ("approve", run, "--key", at.key("alice")), typed=b"y\n")
-        assert "alice signed SG_1: 1 of 1 signatures" in said
-
-
-class TestRejecting:
-    def test_one_refusal_ends_the_run(self, at: Terminal) -> None:
-        run = at.begun("--live")
-        refused = at.json("reject", run, "--key", at.key("bob"), "--reason", "not agreed")
-        assert (refused["decision"], refused["rejected"]) == ("reject", ["bob"])
-        assert refused["signature"].endswith(".bob.reject.sig")
-        reason = Path(refused["signature"]).with_suffix(".txt")
-        assert reason.read_text() == "not agreed\n"
-        assert at.json("why", run)["remedy"] == f"cutter resume {run}"
-        ended = at.cutter("resume", "--json")
-        assert (ended.status, ended.document["stop_code"]) == (19, "STOP_REJECTED")
-        assert ended.document["terminal"] == "voided"
-        assert at.begun("--live") != run
-
-    def test_needs_a_reason(self, at: Terminal) -> None:
-        run = at.begun("--live")
-        assert at.cutter("reject", run, "--key", at.key("bob")).status == 2
-        assert at.cutter("reject", run, "--key", at.key("bob"), "--reason", "  ").status == 22
-        assert not list((at.home.runs / run).glob("*.sig"))
-
-
 class TestWhatWaits:
     def test_inbox_says_what_waits_for_whom(self, at: Terminal) -> None:
         assert at.json("inbox") == {"schema": "cutter.inbox/1", "items": []}
@@ -434,53 +229,6 @@ class TestWhatWaits:
         shown = at.cutter("runs", "show", run)
         assert shown.status == 0
         assert "awaiting_cut_authorization" in shown.out
-
-
-class TestEnding:
-    def test_a_dry_run_is_voided_at_once(self, at: Terminal) -> None:
-        run = at.begun()
-        done = at.cutter("runs", "void", run, "--json")
-        assert (done.status, done.document["terminal"]) == (0, "voided")
-        assert at.cutter("resume", run).status == 19
-        assert at.cutter("runs", "void", run).status == 22
-
-    def test_a_live_run_is_voided_by_a_signed_decision(self, at: Terminal) -> None:
-        run = at.begun("--live")
-        asked = at.cutter("runs", "void", run, "--json")
-        assert (asked.status, asked.document["stop_code"]) == (10, "STOP_APPROVAL_REQUIRED")
-        assert "SG_3 void waiting 0/1" in " ".join(at.cutter("runs", "void", run).out.split())
-        signed = at.json("approve", run, "--key", at.key("bob"))
-        assert signed["gate"] == "SG_3_failure_escalation"
-        assert at.json("why", run)["remedy"] == f"cutter runs void {run}"
-        done = at.cutter("runs", "void", run, "--json")
-        assert (done.status, done.document["terminal"]) == (0, "voided")
-        assert at.cutter("resume", run).status == 19
-        assert at.begun("--live") != run
-
-    def test_a_request_to_void_does_not_stop_an_approval_that_came_first(
-        self, at: Terminal
-    ) -> None:
-        run = at.begun("--live")
-        at.approve(run, "alice")
-        assert at.cutter("runs", "void", run).status == 10
-        resumed = at.cutter("resume", run, "--json")
-        assert resumed.document["state"] == "awaiting_lifecycle_authorization"
-        assert at.json("why", run)["remedy"] == f"cutter approve {run}"
-        assert at.json("approve", run, "--key", at.key("bob"))["gate"] == "SG_2_lifecycle_authz"
-
-    def test_a_failed_run_is_retried_by_a_signed_decision(self, at: Terminal) -> None:
-        run = failed_run(at)
-        why = at.json("why", run)
-        assert (why["terminal"], why["remedy"]) == ("failed", f"cutter runs retry {run}")
-        asked = at.cutter("runs", "retry", run, "--json")
-        assert asked.status == 10
-        waiting = at.json("why", run)
-        assert waiting["remedy"] == f"cutter approve {run}"
-        signed = at.json("approve", run, "--key", at.key("alice"))
-        assert signed["gate"] == "SG_3_failure_escalation"
-        assert at.json("why", run)["remedy"] == f"cutter runs retry {run}"
-        assert at.cutter("runs", "retry", run).status == 0
-        assert at.cutter("resume", run).status == 10
 
 
 class TestReadingBack:
@@ -625,43 +373,3 @@ def test_progress_is_drawn_on_a_terminal_and_gone_afterwards(deployed: Deployed)
     plain = on_terminal(deployed, ("cut", "NOBODY"), NO_COLOR="1", TERM="dumb")
     assert "\x1b[" not in plain
     assert "STOP_DOCUMENT_UNKNOWN" in plain
-
-
-def failed_run(at: Terminal) -> str:
-    """The id of a live run whose backup could not be written, though it could be now."""
-    folder, aside = at.home.backups, at.home.backups.with_name("aside")
-    folder.rename(aside)
-    folder.write_text("no folder")
-    answered = at.cutter("cut", CODE, "--live", "--json")
-    folder.unlink()
-    aside.rename(folder)
-    assert (answered.status, answered.document["stop_code"]) == (23, "STOP_BACKUP_FAILED"), answered
-    return str(answered.document["run_id"])
-
-
-def on_terminal(
-    deployed: Deployed, words: tuple[str, ...], *, typed: bytes = b"", **environ: str
-) -> str:
-    """What a command writes on a terminal of its own, where this is typed."""
-    inner, outer = pty.openpty()
-    process = subprocess.Popen(
-        (CUTTER, *words),
-        env={**os.environ, "TERM": "xterm", "COLUMNS": "100", **deployed.environ, **environ},
-        stdin=outer,
-        stdout=outer,
-        stderr=outer,
-    )
-    os.close(outer)
-    shown = b""
-    while True:
-        try:
-            part = os.read(inner, 65536)
-        except OSError:
-            break
-        shown += part
-        if typed and b"[y/N]" in shown:
-            os.write(inner, typed)
-            typed = b""
-    os.close(inner)
-    process.wait(timeout=30)
-    return shown.decode("utf-8", "replace")

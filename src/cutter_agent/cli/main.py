@@ -85,7 +85,10 @@ def cutter() -> None:
 
 def help_text() -> str:
     """Return what `cutter --help` prints on a terminal of 80 columns."""
-    context = click.Context(cutter, info_name="cutter", terminal_width=HELP_COLUMNS - 2)
+    columns = HELP_COLUMNS - 2  # as click lays help out on a terminal of that width
+    context = click.Context(
+        cutter, info_name="cutter", terminal_width=columns, **cutter.context_settings
+    )
     return cutter.get_help(context) + "\n"
 
 

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.home import POLICY, PROPOSAL
 from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.evidence.allowed_signers import AllowedSigner, allowed_signers_text
 from cutter_agent.evidence.sshsig import (
     APPROVAL_NAMESPACE,
     POLICY_NAMESPACE,
     REJECT_NAMESPACE,
-    allowed_signers_line,
     parse_public_key,
 )
 from cutter_agent.orchestrator.clock import parse_utc
@@ -221,13 +221,13 @@ def accept(desk: Desk, waiting: Proposal) -> None:
     _promote(_folder(desk), body)
 
 
-def allowed_signers(policy: TrustPolicy) -> str:
-    """The policy's persons and keys as a file for `ssh-keygen -Y verify`, one key a line.
+def policy_signers(policy: TrustPolicy) -> tuple[AllowedSigner, ...]:
+    """The policy's persons and keys with what each may sign and when.
 
-    A revoked key counts only for what was signed before, as far as the tool asks for a time.
+    A revoked key counts only for what was signed before, as far as a verifier asks for a time.
     """
-    lines = [
-        allowed_signers_line(
+    return tuple(
+        AllowedSigner(
             person.name,
             parse_public_key(key.public_key),
             (APPROVAL_NAMESPACE, REJECT_NAMESPACE, POLICY_NAMESPACE),
@@ -236,8 +236,12 @@ def allowed_signers(policy: TrustPolicy) -> str:
         )
         for person in policy.persons
         for key in person.keys
-    ]
-    return "".join(f"{line}\n" for line in lines)
+    )
+
+
+def allowed_signers(policy: TrustPolicy) -> str:
+    """The policy's persons and keys as a file for `ssh-keygen -Y verify`, one key a line."""
+    return allowed_signers_text(policy_signers(policy))
 
 
 def _promote(folder: Folder, body: bytes) -> None:

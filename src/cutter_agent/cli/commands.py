@@ -39,6 +39,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         "Cut",
         (
             Row("mark", "mark:mark", "Show the units of a file."),
+            Row("export", "export:export", "Write a document's units for other programs."),
             Row("cut", "cut:cut", "Begin a run of a document."),
             Row("run", "rehearse:run", "Rehearse a whole run."),
             Row("resume", "resume:resume", "Go on with a run."),
@@ -60,6 +61,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         (
             Row("verify", "verify:verify", "Read a run's units back."),
             Row("drift", "drift:drift", "Compare facts, then and now."),
+            Row("evidence", "evidence:command", "Export a run's evidence, and check it."),
         ),
     ),
     Section(

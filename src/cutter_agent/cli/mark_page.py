@@ -5,17 +5,14 @@ The page has no script and asks for nothing from anywhere. What the eye cannot s
 
 from __future__ import annotations
 
-import contextlib
-import os
-import tempfile
 from html import escape
 from pathlib import Path
 from typing import Final
 
+from cutter_agent.cli.written import write_whole
 from cutter_agent.document.units import MarkedText, Unit
-from cutter_agent.errors import StopRefusedInput, StopStorage
+from cutter_agent.errors import StopRefusedInput
 from cutter_agent.evidence.render import visible
-from cutter_agent.files.durable import reason_of
 
 _STYLE: Final = """
 :root { color-scheme: light dark; font: 15px/1.5 system-ui, sans-serif; }
@@ -45,19 +42,7 @@ def write_page(
             expected="the name of a new file",
             remedy="cutter mark FILE --html marks.html",
         )
-    try:
-        handle, part = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        try:
-            with os.fdopen(handle, "w", encoding="utf-8") as file:
-                file.write(page(marked, source, root))
-            Path(part).chmod(0o644)
-            Path(part).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(part).unlink()
-            raise
-    except OSError as error:
-        raise StopStorage(f"{path}: {reason_of(error)}", remedy=f"ls -ld {path.parent}") from error
+    write_whole(path, page(marked, source, root).encode())
 
 
 def page(marked: MarkedText, source: bytes, root: str) -> str:

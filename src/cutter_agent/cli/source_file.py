@@ -28,7 +28,7 @@ def read_source_file(path: Path) -> bytes:
         StopSourceUnreadable: there is no such file, or it is no file that can be read.
         StopOverSize: it is larger.
     """
-    return _read(path, SOURCE_BYTES_MAX, remedy="ls -l FILE")
+    return read_file(path, SOURCE_BYTES_MAX, remedy="ls -l FILE")
 
 
 def code_of(path: Path) -> str:
@@ -44,7 +44,7 @@ def profile_named(name: str) -> bytes:
         StopSourceUnreadable: the file cannot be read.
     """
     if name.endswith(".toml"):
-        return _read(Path(name), PROFILE_BYTES_MAX, remedy="cutter mark FILE --profile NAME")
+        return read_file(Path(name), PROFILE_BYTES_MAX, remedy="cutter mark FILE --profile NAME")
     try:
         return shipped(name)
     except StopRefusedInput as stop:
@@ -68,7 +68,13 @@ def profile_of(source: bytes, name: str | None) -> Profile:
     return parse_profile(profile_named(name or profile_for(source)))
 
 
-def _read(path: Path, limit: int, *, remedy: str) -> bytes:
+def read_file(path: Path, limit: int, *, remedy: str) -> bytes:
+    """Return the bytes of a regular file of at most so many bytes.
+
+    Raises:
+        StopSourceUnreadable: there is no such file, or it is no file that can be read.
+        StopOverSize: it is larger.
+    """
     try:
         data = read_regular(os.open(path, _OPEN), limit)
     except ValueError as error:

@@ -1,0 +1,234 @@
+"""A run's bundle: made from a real database, checked without it, by us and by the tools of a stranger."""
+
+import re
+import shutil
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.live import Deployed, cut_live, deploy, finish, sql_as_owner
+from tests.people import signature
+
+from clusters.databases import Database
+from cutter_agent.bootstrap.evidence import check_bundle, export_run, gather
+from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.evidence.archive import unpack
+from cutter_agent.evidence.bundle import BundleContents, SignatureFile, read_bundle, write_bundle
+from cutter_agent.evidence.canonical import sha256_hex
+from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE
+from deployments import Deployment
+from runs import CHARTER, CHARTER_2, CODE
+
+EDIT_ONE_LETTER = """
+UPDATE iu.text_blob SET body = overlay(body placing 'x' from length(body) - 1) WHERE sha256 = (
+  SELECT v.body_sha256 FROM iu.unit_version AS v WHERE v.address = 'ICX-CONST/DIEU-7')
+"""
+
+
+def edit(database: Database, table: str, statement: str) -> None:
+    """A superuser takes the table's triggers and checks away and edits it."""
+    sql_as_owner(
+        database,
+        f"ALTER TABLE {table} DISABLE TRIGGER ALL",
+        f"ALTER TABLE {table} DROP CONSTRAINT IF EXISTS {table.split('.')[1]}_digest_is_true",
+        statement,
+    )
+
+
+@pytest.fixture
+def deployed(database: Database, tmp_path: Path) -> Deployed:
+    return deploy(database, tmp_path, source=CHARTER)
+
+
+@pytest.fixture
+def at(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Deployment:
+    for name, value in deployed.environ.items():
+        monkeypatch.setenv(name, value)
+    return Deployment(deployed.home, deployed.environ, capsys)
+
+
+def failed(contents: BundleContents | bytes) -> set[str]:
+    data = contents if isinstance(contents, bytes) else write_bundle(contents)
+    return {check.id for check in check_bundle(data) if not check.held}
+
+
+def exported(deployed: Deployed, run_id: str) -> bytes:
+    with deployed.desk() as desk:
+        return export_run(desk, deployed.context(run_id))
+
+
+def gathered(deployed: Deployed, run_id: str) -> BundleContents:
+    with deployed.desk() as desk:
+        return gather(desk, deployed.context(run_id))
+
+
+def run_readme(data: bytes, folder: Path) -> list[int]:
+    """Unpack the bundle and run each block of its README; the exit status of each."""
+    for tool in ("bash", "ssh-keygen", "openssl", "sha256sum"):
+        if shutil.which(tool) is None:
+            pytest.skip(f"{tool} is not installed")
+    for name, body in unpack(data).items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(body)
+    blocks = re.findall(r"```sh\n(.*?)```", (folder / "README.md").read_text(), re.DOTALL)
+    assert len(blocks) >= 7
+    return [
+        subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", block],
+            cwd=folder,
+            capture_output=True,
+            check=False,
+            timeout=60,
+        ).returncode
+        for block in blocks
+    ]
+
+
+def test_a_live_run_convinces_a_stranger_and_outlives_an_edit_of_the_database(
+    at: Deployment, deployed: Deployed, tmp_path: Path
+) -> None:
+    run = cut_live(deployed).run_id
+    file = tmp_path / "run.zip"
+    said = at.json("evidence", "export", run, "-o", str(file))
+    assert said["sha256"] == sha256_hex(file.read_bytes())
+    assert at.json("verify", run)["ok"] is True
+    contents = read_bundle(file.read_bytes())
+    assert len([name for name in contents.documents if re.match(r"\d\d-|SG", name)]) == 13
+    assert [each.signatures[0].person for each in contents.requests] == ["alice", "bob"]
+    assert [each.person for each in contents.policy_signatures] == ["alice", "bob", "carol"]
+    assert (len(contents.unit_records), contents.simulated) == (60, False)
+    assert exported(deployed, run) == file.read_bytes()
+    known = tmp_path / "keys.txt"
+    known.write_text(at.cutter("evidence", "keys").out)
+
+    edit(deployed.database, "iu.text_blob", EDIT_ONE_LETTER)
+    edited = at.cutter("verify", run, "--json")
+    assert edited.status == 16
+    assert [fault["address"] for fault in edited.document["differing"]] == ["ICX-CONST/DIEU-7"]
+    checked = at.json("evidence", "verify", str(file), "--offline", "--known", str(known))
+    assert (checked["schema"], checked["ok"]) == ("cutter.evidence-check/1", True)
+    assert checked["trusted"] == checked["keys"]
+    assert set(checked["keys"]) >= {"executor", "verifier", "policy"}
+    policy = at.home.policy
+    assert at.json("evidence", "verify", str(file), "--policy", str(policy))["ok"] is True
+    assert run_readme(file.read_bytes(), tmp_path / "stranger") == [0] * 9
+
+
+def test_a_second_version_s_bundle_has_the_plan_of_its_time(deployed: Deployed) -> None:
+    first = cut_live(deployed).run_id
+    early = exported(deployed, first)
+    deployed.add(CHARTER_2)
+    second = finish(deployed).run_id
+    late = read_bundle(exported(deployed, second))
+    assert b'["kept","' in late.plan
+    assert failed(write_bundle(late)) == set()
+    assert exported(deployed, first) == early
+
+
+def test_a_rehearsal_s_bundle_says_what_it_is_and_passes_for_nothing_else(
+    at: Deployment, deployed: Deployed, tmp_path: Path
+) -> None:
+    at.cutter("run", CODE)
+    run = at.json("runs", "list")["runs"][0]["run_id"]
+    file = tmp_path / "run.zip"
+    assert at.json("evidence", "export", run, "-o", str(file))["simulated"] is True
+    data = file.read_bytes()
+    assert exported(deployed, run) == data
+    answered = at.cutter("evidence", "verify", str(file))
+    assert answered.status == 0
+    assert "SIMULATED" in answered.out
+    assert "SIMULATED" in unpack(data)["README.md"].decode()
+    shown_as_live = failed(replace(read_bundle(data), simulated=False))
+    assert {"executor_signed", "verifier_signed", "approvals_are_there"} <= shown_as_live
+    assert set(run_readme(data, tmp_path / "stranger")) == {0}
+    # A later live cut changes what is in force, and not the rehearsal.
+    cut_live(deployed)
+    assert exported(deployed, run) == data
+
+
+def test_a_run_that_is_not_closed_out_has_no_bundle(at: Deployment, tmp_path: Path) -> None:
+    run = at.cutter("cut", CODE, "--live", "--json").document["run_id"]
+    file = tmp_path / "run.zip"
+    answered = at.cutter("evidence", "export", run, "-o", str(file), "--json")
+    assert (answered.status, answered.document["code"]) == (22, "STOP_REFUSED_INPUT")
+    assert not file.exists()
+    assert at.cutter("evidence", "export", "nothing", "-o", str(file)).status == 17
+
+
+def cheats(good: BundleContents) -> list[tuple[str, BundleContents]]:
+    """Bundles whose signatures all fit, and whose persons may not have decided so."""
+    first, second = good.requests
+
+    def by(*persons: str) -> BundleContents:
+        made = tuple(
+            SignatureFile(person, signature(person, second.body, APPROVAL_NAMESPACE))
+            for person in persons
+        )
+        return replace(good, requests=(first, replace(second, signatures=made)))
+
+    return [
+        ("one person at both gates", by("alice")),
+        ("the starter", by("carol")),
+        ("nobody", by()),
+        ("no request of the second gate", replace(good, requests=(first,))),
+    ]
+
+
+def test_persons_whom_the_policy_does_not_let_decide_are_found(deployed: Deployed) -> None:
+    good = gathered(deployed, cut_live(deployed).run_id)
+    assert failed(good) == set()
+    for name, cheat in cheats(good):
+        assert failed(cheat) == {"policy_was_followed"}, name
+    other = replace(good, signers=good.signers[:-1])
+    assert "signers_are_the_policys" in failed(other)
+
+
+@pytest.mark.parametrize(
+    ("table", "change", "found"),
+    [
+        (
+            "cutter_governance.manifest_envelope",
+            "UPDATE {} SET dsse = convert_to(convert_from(dsse, 'UTF8') || ' ', 'UTF8')",
+            "executor's envelope is not the one",
+        ),
+        ("cutter_governance.verify_result", "DELETE FROM {}", "is not in the database"),
+        (
+            "cutter_governance.trust_policy",
+            "UPDATE {} SET body = '{{}}'",
+            "trust policy of the run",
+        ),
+        ("iu.source_version", "UPDATE {} SET body = body || '\\x20'", "were edited"),
+        ("cutter_governance.signature", "DELETE FROM {} WHERE person = 'bob'", "was_followed"),
+    ],
+)
+def test_evidence_that_was_edited_is_not_exported(
+    deployed: Deployed, table: str, change: str, found: str
+) -> None:
+    run = cut_live(deployed).run_id
+    context = deployed.context(run)
+    edit(deployed.database, table, change.format(table))
+    with deployed.desk() as desk, pytest.raises(StopEvidenceMismatch, match=found):
+        export_run(desk, context)
+
+
+def test_another_verifier_s_key_is_not_shown_as_the_run_s(deployed: Deployed) -> None:
+    run = cut_live(deployed).run_id
+    shutil.copyfile(deployed.home.executor_key, deployed.home.verifier_key)
+    with deployed.desk() as desk, pytest.raises(StopEvidenceMismatch, match="verifier's key"):
+        export_run(desk, deployed.context(run))
+
+
+def test_a_run_without_a_trust_policy_has_no_bundle(
+    at: Deployment, deployed: Deployed, tmp_path: Path, database: Database
+) -> None:
+    table = "cutter_governance.trust_policy"
+    edit(database, table, f"DELETE FROM {table}")
+    shutil.rmtree(deployed.home.trust)
+    at.cutter("run", CODE)
+    run = at.json("runs", "list")["runs"][0]["run_id"]
+    with deployed.desk() as desk, pytest.raises(StopRefusedInput, match="without a trust policy"):
+        export_run(desk, deployed.context(run))

@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import pairwise
 from operator import attrgetter
 from typing import Final
 
@@ -71,12 +72,17 @@ class Choice:
 
     def take(
         self, marks: Sequence[Mark], weights: Sequence[float], path: Sequence[int], rule: Rule
-    ) -> None:
-        """The marks on the path count; the others do not, and strong ones become doubts."""
+    ) -> list[Mark]:
+        """The marks on the path count; the others do not, and strong ones become doubts.
+
+        Returns:
+            The marks that count, with the numbers under which they do.
+        """
         if len(path) == len(marks):
             self.accepted += marks
             self._gaps(marks, rule)
-            return
+            return list(marks)
+        marks, path = self._misread(marks, weights, path, rule)
         chosen = set(path)
         ranks = {marks[i].rank for i in path}
         last = 0
@@ -108,6 +114,7 @@ class Choice:
                         " the sequence, so it is no unit",
                     )
                 )
+        return [marks[i] for i in path]
 
     def settle(self, profile: Profile) -> None:
         """Brings the accepted marks into order and leaves out headers inside units."""
@@ -127,6 +134,34 @@ class Choice:
             stack.append(mark)
             kept.append(mark)
         self.accepted = kept
+
+    def _misread(
+        self, marks: Sequence[Mark], weights: Sequence[float], path: Sequence[int], rule: Rule
+    ) -> tuple[Sequence[Mark], Sequence[int]]:
+        """Where one number is missing and one strong candidate stands there, it is that number."""
+        fixed, places = list(marks), set(path)
+        for left, right in pairwise(path):
+            before, behind = marks[left], marks[right]
+            missing = before.rank // SUB_MAX + 1
+            if behind.rank // SUB_MAX != missing + 1 or rule.gaps != "rare":
+                continue
+            strong = [i for i in range(left + 1, right) if weights[i] >= STRONG_WEIGHT_MIN]
+            if len(strong) != 1 or not marks[strong[0]].num.isdecimal():
+                continue
+            place = strong[0]
+            printed = marks[place].num
+            fixed[place] = marks[place]._replace(num=str(missing), rank=missing * SUB_MAX)
+            places.add(place)
+            self.doubts.append(
+                Doubt(
+                    "NUMBER_MISREAD",
+                    "warning",
+                    marks[place].start,
+                    f"printed {printed}, read as {rule.alias} {missing}: it stands between"
+                    f" {before.num} and {behind.num}",
+                )
+            )
+        return fixed, sorted(places)
 
     def _gaps(self, marks: Sequence[Mark], rule: Rule) -> None:
         last = 0

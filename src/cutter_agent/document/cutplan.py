@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
@@ -139,21 +139,16 @@ class CutPlan:
             Change.RETIRED: len(self.retired),
         }
 
-    def rows(self) -> Iterator[bytes]:
-        """Yield what the writer digest is over: a head, then every row to write, keep or retire."""
-        head = [PLAN_SCHEMA, self.document_id, self.source_version_id, self.source_sha256]
-        yield _canonical([*head, self.profile_sha256])
-        for unit in self.units:
-            yield _canonical(_row(unit))
-        for gone in self.retired:
-            yield _canonical([Change.RETIRED.value, gone.address, gone.unit_id])
-
     @cached_property
     def plan_sha256(self) -> str:
         """The writer digest: over every row that the cut will write, keep or retire."""
         digest = hashlib.sha256()
-        for row in self.rows():
-            digest.update(row)
+        head = [PLAN_SCHEMA, self.document_id, self.source_version_id, self.source_sha256]
+        digest.update(_canonical([*head, self.profile_sha256]))
+        for unit in self.units:
+            digest.update(_canonical(_row(unit)))
+        for gone in self.retired:
+            digest.update(_canonical([Change.RETIRED.value, gone.address, gone.unit_id]))
         return digest.hexdigest()
 
     def _count(self, change: Change) -> int:

@@ -11,8 +11,14 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
+QUOTATION_CHARACTERS_MAX: Final = 50_000
+"""A closing mark further away than this closes something else."""
 _TAIL_CHARACTERS_MAX: Final = 16
 """Behind the mark that closes several lines stand a stop and hardly a word."""
+_LABEL_RE: Final = re.compile(
+    r"[*_]{0,3}(?:[0-9]{1,3}[a-zđ]?[.),]|[a-zđ]{1,2}[.)]|\(\w{1,4}\)|[^\W\d_]{2,10} [0-9IVX]{1,4})"
+)
+"""What quoted provisions begin with: `2.`, `a)`, `(1)`, `Điều 24`."""
 _BEFORE_QUOTE: Final = " \t*_#>"
 
 
@@ -30,8 +36,12 @@ class Stretches:
 
     def holds(self, position: int) -> bool:
         """True if the position stands inside a stretch."""
+        return self.row_of(position) >= 0
+
+    def row_of(self, position: int) -> int:
+        """The index of the stretch that holds the position, or -1."""
         row = bisect_right(self._starts, position) - 1
-        return row >= 0 and position < self._rows[row][1]
+        return row if row >= 0 and position < self._rows[row][1] else -1
 
     def until(self, walls: Sequence[int]) -> Stretches:
         """The same stretches, each ended by the first of the ascending walls inside it."""
@@ -57,7 +67,7 @@ def quoted_stretches(shadow: str, quotes: Sequence[tuple[str, str]]) -> list[tup
         found += [
             (place, end)
             for place, end in zip(places, ends, strict=True)
-            if end > 0
+            if 0 < end <= place + QUOTATION_CHARACTERS_MAX
             and _begins_line(shadow, place)
             and shadow.find("\n", place, end) >= 0
             and (opening != closing or _is_announced(shadow, place))
@@ -72,7 +82,9 @@ def quoted_stretches(shadow: str, quotes: Sequence[tuple[str, str]]) -> list[tup
 
 
 def _is_announced(shadow: str, place: int) -> bool:
-    """True if the text above ends as before a quotation, with a colon or a dash."""
+    """True if a label follows, or the text above ends as before a quotation."""
+    if _LABEL_RE.match(shadow, place + 1):
+        return True
     while place > 1 and shadow[place - 1] in " \t\n*_#>":
         place -= 1
     return shadow[place - 1] in ":—–-"
@@ -110,7 +122,7 @@ def _closings(shadow: str, opening: str, closing: str) -> tuple[list[int], list[
                 if _line_above_begins(shadow, place, opening):
                     waiting[-1].append(len(places))
                 else:
-                    waiting = [[len(places)]]
+                    waiting.append([len(places)])
             else:
                 waiting.append([len(places)])
             places.append(place)

@@ -10,7 +10,7 @@ from typing import Final
 from cutter_agent.document.choice import Choice
 from cutter_agent.document.descent import BARE_COSTS, Descent, split_at
 from cutter_agent.document.grammar import Profile, Rule
-from cutter_agent.document.numbering import NO_RANK
+from cutter_agent.document.numbering import NO_RANK, SUB_MAX
 from cutter_agent.document.path import Costs, best_path
 from cutter_agent.document.quotation import Stretches
 from cutter_agent.document.scan import Mark
@@ -24,6 +24,7 @@ _WORDS: Final = {
 _RESTART_RATIO: Final = 1.2
 _ALONE_MIN: Final = 3
 _ALONE_RATIO: Final = 3
+_GOING_ON_MIN: Final = 3
 _BODY: Final = 0.0001
 _BODY_MAX: Final = 0.1
 """A line of a table of contents has no text behind it; of two equals the one with text counts."""
@@ -96,17 +97,38 @@ class Region:
         for group in groups:
             weights = self._weights(group, rule)
             path = best_path([mark.rank for mark in group], weights, _WORDS[rule.gaps])
-            chosen = [group[i] for i in path]
-            self._spine += chosen
-            self._choice.take(group, weights, path, rule)
+            self._spine += self._choice.take(group, weights, path, rule)
 
     def _weights(self, marks: Sequence[Mark], rule: Rule) -> list[float]:
         """The marks' weights; a little more for those with text behind them."""
         ends = [*(mark.start for mark in marks[1:]), len(self._shadow)]
-        return [
+        weights = [
             self._weigh(mark, rule) + min(_BODY_MAX, (end - mark.start) * _BODY)
             for mark, end in zip(marks, ends, strict=True)
         ]
+        if self._quoted:
+            for place in self._going_on(marks):
+                weights[place] -= _QUOTED
+        return weights
+
+    def _going_on(self, marks: Sequence[Mark]) -> list[int]:
+        """Marks inside a quotation that go on counting from before it: its end was lost."""
+        result: list[int] = []
+        run: list[int] = []
+        within, expected, outer = -1, 0, 0
+        for place, mark in enumerate(marks):
+            row = self._quoted.row_of(mark.start)
+            if row != within:
+                result += run if len(run) >= _GOING_ON_MIN else []
+                expected = expected if len(run) >= _GOING_ON_MIN else outer
+                run, within, outer = [], row, expected
+            number = mark.rank // SUB_MAX
+            if row < 0:
+                expected = outer = number + 1
+            elif number == expected:
+                run.append(place)
+                expected += 1
+        return result + (run if len(run) >= _GOING_ON_MIN else [])
 
     def _path(self, marks: Sequence[Mark], rule: Rule) -> list[int]:
         weights = self._weights(marks, rule)

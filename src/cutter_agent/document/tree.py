@@ -25,6 +25,8 @@ from cutter_agent.document.text import SourceText
 from cutter_agent.document.units import EID_PREFIXES, MarkFinding, Unit
 
 SLUG_CHARACTERS_MAX: Final = 80
+ADDRESS_BYTES_MAX: Final = 900
+"""Readers of addresses take up to 1,000 bytes; what is longer is cut before."""
 _SLUG_RE: Final = re.compile(r"[\W_]+")
 
 
@@ -133,8 +135,16 @@ def _name(
             node.address = f"{code}/{part}"
             node.eid = f"{prefix}_{short}" if short else prefix
         else:
-            node.address = f"{above.address}/{part}"
+            node.address = _bounded(f"{above.address}/{part}", code)
             node.eid = f"{above.eid}__{prefix}_{short}" if short else f"{above.eid}__{prefix}"
+
+
+def _bounded(address: str, code: str) -> str:
+    """The address, or for one that is too long its last part with the digest of the whole."""
+    if len(address) <= ADDRESS_BYTES_MAX // 4 or len(address.encode()) <= ADDRESS_BYTES_MAX:
+        return address
+    digest = hashlib.sha256(address.encode()).hexdigest()[:16]
+    return f"{code}/{address.rpartition('/')[2]}-{digest}"
 
 
 def _unit_above(nodes: list[_Node], node: _Node, *, region: bool) -> _Node | None:

@@ -115,6 +115,7 @@ def _behind(shadow: str, mark: Mark) -> float:
     tail = rest.strip(" \t*_")
     label_last = shadow[mark.label_end - 1]
     separated = label_last in ".:)。：." or (label_last in "*_" and mark.label_end > mark.start)
+    separated = separated or shadow[mark.label_end - 2] == ")"
     if not tail:
         return _ALONE
     first = tail[0]

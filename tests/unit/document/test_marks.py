@@ -276,3 +276,13 @@ def test_the_tree_fits_its_width_and_ends_with_the_coverage() -> None:
 def test_an_unknown_profile_is_refused_with_the_known_ones() -> None:
     with pytest.raises(StopRefusedInput, match="vn-charter"):
         shipped("nowhere")
+
+
+def test_no_address_grows_without_limit() -> None:
+    heading = "書" * 100
+    text = "".join(f"{'#' * depth} {heading} {depth}\n\n" for depth in range(1, 7))
+    result = marked(text, MARKDOWN)
+    addresses = [unit.address for unit in result.candidates]
+    assert len(set(addresses)) == 6
+    assert max(len(address.encode()) for address in addresses) <= 900
+    assert all(address.startswith("DOC/") for address in addresses)

@@ -138,3 +138,32 @@ def test_renumbered_articles_keep_their_order() -> None:
     ]
     articles = [name for name in cut("\n".join(moved)) if "DIEU" in name and "/" not in name]
     assert articles[:3] == ["DIEU-11", "DIEU-12", "DIEU-13"]
+
+
+def test_one_misread_number_in_its_place_is_read_as_the_missing_one() -> None:
+    lines, addresses = law()
+    place = lines.index("Điều 13. Trách nhiệm thứ 13")
+    lines[place] = "Điều 18. Trách nhiệm thứ 13"
+    source = "\n".join(lines).encode()
+    marked = mark_text(source, LAW, code="L")
+    assert [unit.address.removeprefix("L/") for unit in marked.candidates] == addresses
+    assert [finding.code for finding in marked.findings] == ["NUMBER_MISREAD"]
+    assert "printed 18" in marked.findings[0].sentence
+
+
+def test_two_candidates_for_one_missing_number_are_no_unit() -> None:
+    lines, _ = law()
+    place = lines.index("Điều 13. Trách nhiệm thứ 13")
+    lines[place : place + 1] = ["Điều 18. Trách nhiệm", "", "Điều 19. Trách nhiệm"]
+    marked = mark_text("\n".join(lines).encode(), LAW, code="L")
+    assert "L/DIEU-13" not in {unit.address for unit in marked.candidates}
+    assert "NUMBER_GAP" in {finding.code for finding in marked.findings}
+
+
+def test_a_lost_closing_mark_does_not_swallow_the_articles_behind_it() -> None:
+    lines, addresses = law()
+    place = lines.index("Điều 6. Trách nhiệm thứ 6") - 3
+    quoted = ["Điều 9 của Luật cũ được sửa đổi như sau:", "“Điều 9. Trách nhiệm khác", "1. Trích."]
+    text = "\n".join([*lines[:place], *quoted, *lines[place:], "Hết lời trích.”."])
+    articles = [name for name in cut(text) if name.startswith("DIEU") and "/" not in name]
+    assert articles == [name for name in addresses if name.startswith("DIEU") and "/" not in name]

@@ -27,20 +27,26 @@ def mark(
 ) -> None:
     """Show the units of a file.
 
-    Pure: needs no database and no deployment. The profile says how documents of the file's kind are
-    written; the one that fits best is taken unless another is named.
+    Pure: needs no database and no deployment. HTML, XML (Akoma Ntoso, USLM, CLML), DOCX and PDF are
+    read to text first; offsets are bytes of that text. The profile says how documents of the file's
+    kind are written; the one that fits best is taken unless another is named.
 
     Example: cutter mark examples/icx-const-v1.md --code ICX-CONST --tree
     """
-    from cutter_agent.cli.source_file import code_of, profile_of, read_source_file
+    from cutter_agent.cli.document_file import (
+        extraction_json,
+        mark_document,
+        places_of,
+        read_document,
+    )
+    from cutter_agent.cli.source_file import code_of
     from cutter_agent.document.cutplan import unit_leaf
-    from cutter_agent.document.marks import mark_text
     from cutter_agent.document.report import mark_json, tree_text
     from cutter_agent.evidence.merkle import leaf_hash, tree_root
 
-    source = read_source_file(file)
+    _, source, extracted = read_document(file)
     try:
-        marked = mark_text(source, profile_of(source, profile), code=code or code_of(file))
+        marked = mark_document(source, extracted, code=code or code_of(file), profile=profile)
     except StopRefusedInput as stop:
         if code is None and stop.fact.startswith("the code"):
             stop.use_remedy("cutter mark FILE --code CODE")
@@ -57,7 +63,16 @@ def mark(
             out.line(clipped(seen(line), out.columns) if out.clips else seen(line))
     if not tree and (html is None or out.form != "text"):
         document = mark_json(marked, manifest_root=root, tree_size=len(leaves))
+        if extracted is not None:
+            document["extraction"] = extraction_json(extracted)
+            document["places"] = places_of(marked, extracted)
         out.data(document, lambda: _summary(file, marked, root, out.columns))  # type: ignore[arg-type]
+    if extracted is not None:
+        left_out = ", ".join(f"{count} {seen(name)}" for name, count in extracted.left_out)
+        out.say(
+            f"The text was read from {extracted.media_type} (trust: {extracted.trust})"
+            + (f"; left out: {left_out}" if left_out else "")
+        )
     if marked.errors:
         out.say(f"A cut of this text would stop at IG_MARK: {len(marked.errors)} errors.")
 

@@ -54,6 +54,10 @@ def reader_of(kind: str) -> Callable[[bytes], Extracted]:
         from cutter_agent.files.readers.pdf import read_pdf
 
         return read_pdf
+    if kind == "jsonl":
+        from cutter_agent.files.readers.jsonl import read_jsonl
+
+        return read_jsonl
     from cutter_agent.files.readers.xml import read_xml
 
     return read_xml

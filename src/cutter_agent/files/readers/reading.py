@@ -24,7 +24,7 @@ from cutter_agent.errors import (
 from cutter_agent.evidence.canonical import canonical_bytes
 from cutter_agent.files.readers.extracted import Extracted, parse_map
 
-Format = Literal["html", "xml", "docx", "pdf"]
+Format = Literal["html", "xml", "docx", "pdf", "jsonl"]
 SECONDS_MAX: Final = 120
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
 _SUFFIXES: Final[dict[str, Format]] = {
@@ -35,12 +35,14 @@ _SUFFIXES: Final[dict[str, Format]] = {
     ".akn": "xml",
     ".docx": "docx",
     ".pdf": "pdf",
+    ".jsonl": "jsonl",
 }
 _NEEDS: Final[dict[Format, str]] = {
     "html": "selectolax",
     "xml": "lxml",
     "docx": "lxml",
     "pdf": "pypdf",
+    "jsonl": "json",
 }
 _HEAD: Final = struct.Struct(">III")
 STOPPED: Final = 3

@@ -57,8 +57,9 @@ from cutter_agent.postgres.verify import LiveLedger, LiveVerifier
 from cutter_agent.postgres.write import WRITE_GATE, LiveWriter, accepted
 
 _DRIVE_LOCK: Final = """
-SELECT pg_try_advisory_lock(hashtextextended('cutter/drive/' || %(document_id)s::text, 0))
+SELECT pg_try_advisory_lock(hashtextextended('cutter/drive/' || %(run_id)s::text, 0))
 """
+# The run's, not its document's: one that only finds its document held would keep the holder out.
 _CLAIM: Final = "SELECT cutter_governance.fn_run_claim(%(run_id)s, %(driver)s)"
 _HOLD: Final = "SELECT cutter_governance.fn_run_hold(%(run_id)s)"
 
@@ -220,10 +221,10 @@ class LiveSite:
         document_id = str(head[1])
         with connected(self._logins.executor, application=f"cutter {run_id}") as connection:
             with translated(run_id=run_id):
-                locked = connection.execute(_DRIVE_LOCK, {"document_id": document_id}).fetchone()
+                locked = connection.execute(_DRIVE_LOCK, {"run_id": run_id}).fetchone()
                 if locked is None or not locked[0]:
                     raise StopLockBusy(
-                        f"another process drives a run of {document_id} now",
+                        "another process drives this run now",
                         run_id=run_id,
                         document_id=document_id,
                     )

@@ -93,6 +93,38 @@ def test_a_rehearsal_closes_out_and_says_that_it_is_simulated(at: Terminal) -> N
     assert at.json("verify", run["run_id"])["ok"] is True
 
 
+def test_a_rehearsal_goes_on_with_the_dry_run_that_waits(at: Terminal, deployed: Deployed) -> None:
+    waiting = at.begun()
+    assert at.cutter("cut", CODE).status == 14
+    done = at.json("run", CODE)
+    assert (done["run_id"], done["state"]) == (waiting, "closeout_reported")
+    stale = at.begun()
+    deployed.add(CHARTER_2)
+    renewed = at.json("run", CODE)
+    assert renewed["run_id"] != stale
+    assert renewed["state"] == "closeout_reported"
+    assert at.json("why", stale)["code"] == "STOP_DRIFT"
+
+
+def test_without_a_policy_the_next_command_is_one_that_works(
+    at: Terminal, deployed: Deployed, database: Database
+) -> None:
+    sql_as_owner(
+        database,
+        "ALTER TABLE cutter_governance.trust_policy DISABLE TRIGGER ALL",
+        "DELETE FROM cutter_governance.trust_policy",
+        "ALTER TABLE cutter_governance.trust_policy ENABLE TRIGGER ALL",
+    )
+    deployed.home.policy.unlink()
+    answered = at.cutter("cut", CODE)
+    assert answered.status == 10
+    assert f"Next   cutter run {CODE}" in answered.out
+    run = at.json("runs", "list")["runs"][0]["run_id"]
+    assert at.json("why", run)["remedy"] == f"cutter run {CODE}"
+    assert at.cutter("approve", run, "--key", at.key("alice")).status == 11
+    assert at.cutter("run", CODE).status == 0
+
+
 def test_the_older_names_do_the_same(at: Terminal) -> None:
     begun = at.cutter("orchestrate", "cut", "--document-id", CODE, "--json")
     assert begun.status == 10

@@ -56,7 +56,18 @@ def run_lines(result: RunResult, standing: Standing, out: Output) -> list[str]:
     elif result.stop_code is None:
         lines += _part("", seen(result.sentence), out)
     lines.append(f"Files  {seen(result.location)}")
-    return lines + next_lines(result.remedy, standing, out, waits=result.stop_code == _PAUSED)
+    paused = result.stop_code == _PAUSED
+    if paused and standing.request is not None and not standing.threshold:
+        lines += _part("", "Nobody can sign yet: this deployment has no trust policy.", out)
+        return [*lines, f"Next   {without_policy(context)}"]
+    return lines + next_lines(result.remedy, standing, out, waits=paused)
+
+
+def without_policy(context: RunContext) -> str:
+    """Return what to do with a run that waits while nobody can sign."""
+    if context.history.header.mode is Mode.DRYRUN:
+        return f"cutter run {seen(context.document_id)}"
+    return "cutter policy propose"
 
 
 def next_lines(remedy: str, standing: Standing, out: Output, *, waits: bool = True) -> list[str]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutter_agent.cli.output import Output, aligned, seen, speaks, wrapped
-from cutter_agent.cli.run_view import any_of, next_lines, time_left
+from cutter_agent.cli.run_view import any_of, next_lines, time_left, without_policy
 from cutter_agent.cli.session import context_of, opened, recorded_stop, standing
 from cutter_agent.errors import Category, Stop
 from cutter_agent.orchestrator.states import OrchestratorState
@@ -62,7 +62,7 @@ def explain(context: RunContext, here: Standing, stop: Stop | None) -> tuple[str
     if context.state is OrchestratorState.CLOSEOUT_REPORTED:
         return "The run is closed out; nothing is left to do.", "nobody needs to", ""
     if here.request is not None:
-        return _waiting(run_id, here)
+        return _waiting(context, here)
     if stop is None:
         return (
             "The run was interrupted; every finished step is recorded.",
@@ -80,8 +80,8 @@ def explain(context: RunContext, here: Standing, stop: Stop | None) -> tuple[str
     return stop.sentence, "anyone who may run it", stop.remedy
 
 
-def _waiting(run_id: str, here: Standing) -> tuple[str, str, str]:
-    request = here.request
+def _waiting(context: RunContext, here: Standing) -> tuple[str, str, str]:
+    run_id, request = context.run_id, here.request
     gate = "" if request is None else request.gate.value
     if here.rejected:
         who = "anyone who may run it"
@@ -96,8 +96,10 @@ def _waiting(run_id: str, here: Standing) -> tuple[str, str, str]:
     cause = f"{gate} waits for signatures: {signed} so far, {time_left(here.left_s)}."
     if here.complete:
         return cause, "anyone who may run it", _going_on(run_id, here)
+    if not here.threshold:
+        return cause, "nobody yet: there is no trust policy", without_policy(context)
     if not here.may_sign:
-        return cause, "nobody yet: the trust policy names no one for it", "cutter policy show"
+        return cause, "nobody: the trust policy has too few persons for it", "cutter policy show"
     return cause, any_of(here.may_sign), f"cutter approve {run_id}"
 
 

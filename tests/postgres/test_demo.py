@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 
 from cutter_agent.bootstrap import Home, open_desk
-from cutter_agent.bootstrap.demo import MARKER, play
-from cutter_agent.bootstrap.founding import founding_lock
+from cutter_agent.bootstrap.demo import play
+from cutter_agent.bootstrap.founding import DEMO_MARK, founding_lock
 from cutter_agent.bootstrap.settings import Settings, read_settings, write_settings
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.line import LINE
@@ -218,9 +218,21 @@ class TestNeverTouches:
         (other.home.root / "letters.txt").write_text("precious")
         assert "letters.txt" in self.refused(other)
 
+    def test_init_never_takes_a_demo_s_data_for_real(self, other: Deployment) -> None:
+        cluster = cluster_root(other.home.root)
+        cluster.mkdir(parents=True)
+        (cluster / DEMO_MARK).touch()
+        try:
+            answered = other.cutter("init", "--json")
+            assert (answered.status, answered.document["code"]) == (22, "STOP_REFUSED_INPUT")
+            assert answered.document["remedy"] == f"rm -r {cluster}; cutter init"
+            assert not other.home.exists
+        finally:
+            shutil.rmtree(cluster)
+
     def test_a_deployment_whose_demo_mark_is_not_its_own(self, other: Deployment) -> None:
         other.home.root.mkdir()
-        (other.home.root / MARKER).write_text("")
+        (other.home.root / DEMO_MARK).write_text("")
         self.refused(other)
 
 

@@ -15,7 +15,7 @@ from cutter_agent.bootstrap.approvals import (
     waiting,
 )
 from cutter_agent.bootstrap.desk import Desk, open_desk
-from cutter_agent.bootstrap.founding import Founding, found_alone, founding_lock
+from cutter_agent.bootstrap.founding import DEMO_MARK, Founding, found_alone, founding_lock
 from cutter_agent.bootstrap.home import DATABASE_VARIABLE, HOME_VARIABLE, Home, home_of
 from cutter_agent.bootstrap.sample import CHARTER, CHARTER_CODE, CHARTER_PROFILE, sample_path
 from cutter_agent.bootstrap.settings import read_settings
@@ -34,8 +34,6 @@ from cutter_agent.orchestrator.states import Gate, Mode, OrchestratorState
 
 OPERATOR: Final = "carol"
 APPROVERS: Final = ("alice", "bob")
-MARKER: Final = "demo"
-"""A file in the cluster's folder: this server's data belongs to a demo and may be thrown away."""
 STOP_WAIT_S: Final = 15.0
 
 
@@ -192,7 +190,7 @@ def _refuse_real(home: Home) -> None:
             )
         return
     cluster = cluster_root(home.root)
-    if (cluster / MARKER).exists():
+    if (cluster / DEMO_MARK).exists():
         return
     left = [path for path in home.folders if path.is_dir() and any(path.iterdir())]
     if left or ClusterFiles(cluster).data.exists():
@@ -235,4 +233,4 @@ def _clear(home: Home, audience: Audience) -> None:
 def _mark(home: Home) -> None:
     from cutter_agent.postgres.cluster import cluster_root
 
-    (cluster_root(home.root) / MARKER).touch(mode=0o600)
+    (cluster_root(home.root) / DEMO_MARK).touch(mode=0o600)

@@ -33,6 +33,8 @@ from cutter_agent.orchestrator.grants import LOGIN_ROLES, ROLE_READER
 
 PASSWORD_BYTES: Final = 32
 CLUSTER_FOLDER: Final = "pg"
+DEMO_MARK: Final = "demo"
+"""A file in the cluster's folder: this server's data belongs to a demo and may be thrown away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +118,8 @@ def found_alone(
     """The deployment is complete; the caller holds its `founding_lock`."""
     before = read_settings(home) if home.exists else None
     settings = _settings(before, environ, wanted)
+    if before is None and not settings.demo:
+        _refuse_demo_data(home)
     write_settings(home, settings)
     done = [Done("settings", str(home.settings), settings != before)]
     _make_folders(home)
@@ -149,6 +153,19 @@ def _refuse_foreign(home: Home, command: str) -> None:
             f"{home.root} is no deployment and not empty: {foreign[0]!a}",
             expected="an empty folder, or one that does not exist",
             remedy=f"CUTTER_HOME=ANOTHER_FOLDER {command}",
+        )
+
+
+def _refuse_demo_data(home: Home) -> None:
+    """Return only if no server's data of a demo, whose home was removed, would be taken for real."""
+    from cutter_agent.postgres.cluster import cluster_root
+
+    cluster = cluster_root(home.root)
+    if (cluster / DEMO_MARK).exists():
+        raise StopRefusedInput(
+            f"a demo left its server's data in {cluster}",
+            expected="no data, or a real deployment's",
+            remedy=f"rm -r {cluster}; cutter init",
         )
 
 

@@ -120,6 +120,15 @@ class TestPolicy:
             assert (answered.status, answered.document["code"]) == (16, "STOP_EVIDENCE_MISMATCH")
         assert deployment.cutter("doctor").status == 20
 
+    def test_a_file_that_the_database_never_accepted_counts_for_nothing(
+        self, deployment: Deployment, tmp_path: Path
+    ) -> None:
+        propose(deployment, tmp_path, "alice")
+        deployment.home.proposal.rename(deployment.home.policy)
+        answered = deployment.cutter("policy", "show", "--json")
+        assert (answered.status, answered.document["code"]) == (16, "STOP_EVIDENCE_MISMATCH")
+        assert "database has accepted none" in answered.document["fact"]
+
     def test_a_new_proposal_forgets_the_signatures_of_the_old_one(
         self, deployment: Deployment, tmp_path: Path
     ) -> None:
@@ -169,8 +178,11 @@ class TestPolicy:
     ) -> None:
         assert deployment.cutter("policy", "propose", *words).status == 2
 
-    def test_signing_nothing_says_what_to_do(self, deployment: Deployment) -> None:
-        answered = deployment.cutter("policy", "sign", "--person=alice", "--json")
+    @pytest.mark.parametrize("words", [["--person=alice"], []])
+    def test_signing_nothing_says_what_to_do(
+        self, deployment: Deployment, words: list[str]
+    ) -> None:
+        answered = deployment.cutter("policy", "sign", *words, "--json")
         assert answered.status == 22
         assert "cutter policy propose" in answered.document["remedy"]
 

@@ -5,6 +5,7 @@ import shutil
 import stat
 import tempfile
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import psycopg
@@ -15,6 +16,7 @@ from clusters.fixtures import chosen_binaries, quick_folder
 from cutter_agent.bootstrap import Home
 from cutter_agent.bootstrap.approvals import person_signer
 from cutter_agent.bootstrap.founding import Founding, found
+from cutter_agent.bootstrap.settings import read_settings, write_settings
 from cutter_agent.orchestrator.grants import LOGIN_ROLES
 from cutter_agent.postgres.cluster import cluster_root
 from cutter_agent.postgres.embedded import await_stopped, throwaway_server
@@ -292,6 +294,13 @@ class TestDoctor:
         broken = {c["id"]: c for c in answered.document["checks"] if c["level"] == "broken"}
         assert "nobody_changes_tables" in broken
         assert broken["nobody_changes_tables"]["remedy"] == "cutter init"
+
+    def test_mends_a_demo_s_deployment_by_its_own_command(self, deployment: Deployment) -> None:
+        write_settings(deployment.home, replace(read_settings(deployment.home), demo=True))
+        deployment.home.password("cutter_exec").unlink()
+        answered = deployment.cutter("doctor", "--json")
+        remedies = {c["remedy"] for c in answered.document["checks"] if c["level"] == "broken"}
+        assert (answered.status, remedies) == (20, {"cutter init --demo"})
 
     def test_names_a_role_that_cannot_log_in(self, deployment: Deployment) -> None:
         deployment.home.password("cutter_exec").write_text("not it")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
@@ -70,7 +70,7 @@ def checkup(environ: Mapping[str, str], *, on_progress: Tell = say_nothing) -> C
         access = open_access(home, settings.database, environ, on_progress=on_progress)
     except Stop as stop:
         rows.append(_of(stop, "database"))
-        return Checkup(home, settings, tuple(rows))
+        return Checkup(home, settings, _mending(settings, rows))
     with Desk(home, settings, access) as desk:
         parts: tuple[tuple[str, Callable[[Desk], Iterable[Row]]], ...] = (
             ("logins", _logins),
@@ -81,7 +81,17 @@ def checkup(environ: Mapping[str, str], *, on_progress: Tell = say_nothing) -> C
         )
         for name, part in parts:
             rows += _guarded(name, lambda part=part: part(desk))  # type: ignore[misc]
-    return Checkup(home, settings, tuple(rows))
+    return Checkup(home, settings, _mending(settings, rows))
+
+
+def _mending(settings: Settings, rows: Iterable[Row]) -> tuple[Row, ...]:
+    """The rows with remedies that work here: on a demo's deployment `cutter init` must be told so."""
+    if not settings.demo:
+        return tuple(rows)
+    command = "cutter init"
+    return tuple(
+        replace(row, remedy=row.remedy.replace(command, f"{command} --demo")) for row in rows
+    )
 
 
 def _guarded(name: str, look: Callable[[], Iterable[Row]]) -> list[Row]:

@@ -14,7 +14,7 @@ from cutter_agent.document.path import Costs, best_path
 from cutter_agent.document.scan import Mark
 from cutter_agent.document.weights import Weigher
 
-BARE_COSTS: Final = {"rare": Costs(1.2, 4.0, 2.5), "usual": Costs(0.3, 1.0, 1.0)}
+BARE_COSTS: Final = {"rare": Costs(1.2, 4.0, 0.9, 2.5), "usual": Costs(0.3, 1.0, 0.3, 1.0)}
 _ROMAN_TURN: Final = 1.6
 """What speaks against reading (i) as a letter when (ii) comes next."""
 _NOT_BETWEEN: Final = ("before", "alone")

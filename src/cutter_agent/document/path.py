@@ -24,11 +24,13 @@ class Costs:
     Attributes:
         gap: for each missing number.
         gap_max: at most, for one gap.
+        start: for each number missing before the first.
         start_max: at most, for numbers missing before the first.
     """
 
     gap: float
     gap_max: float
+    start: float
     start_max: float
 
 
@@ -74,7 +76,7 @@ def best_path(ranks: Sequence[int], weights: Sequence[float], costs: Costs) -> l
     for index, (rank, weight) in enumerate(zip(ranks, weights, strict=True)):
         key = bisect_left(keys, rank)
         main = rank // SUB_MAX
-        score, source = -min(costs.gap * max(0, main - 1), costs.start_max), -1
+        score, source = -min(costs.start * max(0, main - 1), costs.start_max), -1
         for _, other in (linear.best_below(key), limited.best_below(key)):
             if other >= 0:
                 missing = max(0, main - ranks[other] // SUB_MAX - 1)

@@ -17,9 +17,9 @@ from cutter_agent.document.scan import Mark
 from cutter_agent.document.weights import Weigher
 
 _WORDS: Final = {
-    "rare": Costs(0.3, 2.5, 1.5),
-    "usual": Costs(0.02, 0.3, 0.1),
-    "any": Costs(0.0, 0.0, 0.0),
+    "rare": Costs(0.3, 2.5, 0.3, 1.5),
+    "usual": Costs(0.02, 0.3, 0.02, 0.1),
+    "any": Costs(0.0, 0.0, 0.0, 0.0),
 }
 _RESTART_RATIO: Final = 1.2
 _ALONE_MIN: Final = 3

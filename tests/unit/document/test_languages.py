@@ -40,7 +40,7 @@ TEXTS = {
     "dk": ("Kapitel 1\nAlmindelige\n§ 1. Loven\nStk. 2. Mere\n§ 2. Andet\nStk. 2. Mere\nStk. 3. Og\n§ 3. x\n", "CH-1 PAR-1 PAR-1/STK-2 PAR-2 PAR-2/STK-2 PAR-2/STK-3 PAR-3"),
     "ua2": ("Стаття 1. А\nСтаття 2. Б\nСтаття 2¹. В\nСтаття 3. Г\n", "ART-1 ART-2 ART-2-1 ART-3"),
     "jp2": ("第一条\u3000甲は\n２\u3000前項\n３\u3000後項\n一\u3000い\n二\u3000ろ\n第二条\u3000乙\n", "ART-1 ART-1/WP-2 ART-1/WP-3 ART-1/WP-3/I-1 ART-1/WP-3/I-2 ART-2"),
-    "kr2": ("제1조(목적) 이 법은\n제2조(정의) ① 갑\n② 을\n1. 하나\n2. 둘\n제3조(기타) x\n", "ART-1 ART-2 ART-2/N-1 ART-2/N-2 ART-3"),
+    "kr2": ("제1조(목적) 이 법은\n제2조(정의) ① 갑\n② 을\n1. 하나\n2. 둘\n제3조(기타) x\n", "ART-1 ART-2 ART-2/C-2 ART-2/N-1 ART-2/N-2 ART-3"),
     "si2": ("I. SPLOŠNE DOLOČBE\n1. člen\na\n2. člen\nb\nII. DRUGO\n3. člen\nc\n", "CH-I ART-1 ART-2 CH-II ART-3"),
     "fr2": ("TITRE Ier\nX\nArticle 1er\na\nArticle 2\nb\nTITRE II\nArticle 3\n", "TITLE-1 ART-1 ART-2 TITLE-2 ART-3"),
     "ke": ("PART I—PRELIMINARY\n1. (1) This Act\n(2) It\n2. In this Act\nSection 5 of the Act applies.\n3. x\n4. y\n", "PART-1 S-1 S-1/NB-1 S-1/NB-2 S-2 S-3 S-4"),

@@ -15,6 +15,8 @@ from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Gate, Mode
 
 ROWS_MAX: Final = 2_000
+TEXT_BYTES_MAX: Final = 256 * 1024
+"""How much text a sheet shows; what is beyond is covered by the digests of the differences."""
 _ORDER: Final = (Change.CREATED, Change.CHANGED, Change.RETIRED, Change.KEPT)
 
 
@@ -95,13 +97,20 @@ def _units(reading: Reading) -> Iterator[str]:
         if unit.change is change
     ]
     rows += [
-        (Change.RETIRED.value, unit.address, unit.kind, "", unit.body_sha256)
+        (
+            Change.RETIRED.value,
+            unit.address,
+            unit.kind,
+            dict(unit.attributes).get("heading", ""),
+            unit.body_sha256,
+        )
         for unit in reading.plan.retired
     ]
     yield "\n## Differences\n\n"
     yield table(("change", "address", "kind", "heading", "body sha256"), rows[:ROWS_MAX])
     if len(rows) > ROWS_MAX:
         yield f"\n{len(rows) - ROWS_MAX} more; the manifest root covers every one of them.\n"
+    yield from _texts(reading)
     if reading.plan.kept:
         yield f"\n{reading.plan.kept} units stay as they are in force.\n"
     yield "\n## Excluded\n\n"
@@ -126,3 +135,19 @@ def escalation_sheet(context: RunContext, decision: str) -> str:
         "void": "Is this run to be ended, and its drafts withdrawn?",
     }[decision]
     return f"# {inert(f'SG_3: {run.document_id}')}\n\n{question}\n\n{table(('', ''), rows)}"
+
+
+def _texts(reading: Reading) -> Iterator[str]:
+    """Yield the text of every created and changed unit, line by line, up to a limit of bytes."""
+    written = [unit for unit in reading.plan.units if unit.change is not Change.KEPT]
+    yield "\n## Texts\n"
+    left = TEXT_BYTES_MAX
+    for shown, unit in enumerate(written):
+        body = reading.body(unit.own_spans)
+        if len(body) > left:
+            yield f"\n{len(written) - shown} more texts; the digests above cover them.\n"
+            return
+        left -= len(body)
+        lines = body.decode("utf-8", "replace").split("\n")
+        yield f"\n### {inert(unit.address)}\n\n"
+        yield "".join(f"> {inert(line)}\n" for line in lines)

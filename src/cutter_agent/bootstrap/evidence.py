@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.trust import policy_signers
+from cutter_agent.document.plan_rows import plan_bytes
 from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
 from cutter_agent.evidence.allowed_signers import AllowedSigner
 from cutter_agent.evidence.bundle import (
@@ -140,9 +141,9 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
         executor_envelope=executor,
         executor_key=bytes.fromhex(recorded.executor_public_hex),
         verifier_envelope=verifier,
-        verifier_key=_verifier_key(desk, context),
+        verifier_key=verifier_key(desk, context),
         unit_records=tuple(unit.leaf for unit in reading.plan.units),
-        plan=b"".join(reading.plan.rows()),
+        plan=plan_bytes(reading.plan),
         policy=policy.body,
         signers=_signers_of(policy.body),
         documents=_documents(context, approvals),
@@ -246,7 +247,7 @@ def _as_recorded(context: RunContext, executor: bytes, verifier: bytes) -> tuple
     return executor, verifier
 
 
-def _verifier_key(desk: Desk, context: RunContext) -> bytes:
+def verifier_key(desk: Desk, context: RunContext) -> bytes:
     """The raw public key that the run names as its verifier's.
 
     Raises:

@@ -263,7 +263,7 @@ _STEMS_DE: Final = (
 
 def _ordinal_de(number: str) -> int:
     """Erster, zweite, drittes; Roman numerals; digits."""
-    lower = number.casefold()
+    lower = number.casefold().replace("siebent", "siebt").replace("siebenz", "siebz")
     for ending in ("er", "es", "e"):
         stem = lower.removesuffix(ending)
         if stem != lower and stem in _STEMS_DE:
@@ -272,7 +272,8 @@ def _ordinal_de(number: str) -> int:
 
 
 def _ordinal_de_pattern() -> str:
-    stems = sorted({case for stem in _STEMS_DE for case in (stem, stem.title())}, key=len)
+    known = (*_STEMS_DE, "siebent", "siebenzehnt")
+    stems = sorted({case for stem in known for case in (stem, stem.title())}, key=len)
     words = f"(?:{'|'.join(reversed(stems))})(?:er|es|e)"
     return f"(?:{words}|[IVXLCDM]{{1,9}}|[0-9]{{1,4}}[a-z]?)(?![\\w])"
 

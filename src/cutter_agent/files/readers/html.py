@@ -39,6 +39,13 @@ _CHARSET: Final = re.compile(
 _HEAD_BYTES: Final = 4096
 _LIST_TYPES: Final = {"a": "lowerLetter", "A": "upperLetter", "i": "lowerRoman", "I": "upperRoman"}
 _LAYOUT_CELLS: Final = 2
+OPEN_TAGS_MAX: Final = 2_000
+"""More than DEPTH_MAX, for a careless page leaves some open that end by themselves."""
+_TAG: Final = re.compile(r"<(/?)([A-Za-z][A-Za-z0-9-]*)[^<>]*?(/?)>")
+_UNCLOSED: Final = words(
+    "area base body br col colgroup dd dt embed head hr html img input li link meta option p param "
+    "source tbody td tfoot th thead tr track wbr"
+)
 
 
 def read_html(source: bytes) -> Extracted:
@@ -54,7 +61,9 @@ def read_html(source: bytes) -> Extracted:
         raise StopOverSize(
             f"{len(source)} bytes of HTML", expected=f"at most {HTML_BYTES_MAX} bytes of HTML"
         )
-    tree = LexborHTMLParser(_decoded(source))
+    text = _decoded(source)
+    _check_nesting(text)
+    tree = LexborHTMLParser(text)
     walk = _Walk()
     if tree.body is not None:
         walk.block(tree.body, "/html[1]/body[1]", 2)
@@ -171,6 +180,19 @@ class _Walk:
             return True
         attributes = node.attributes
         return "hidden" in attributes or bool(_HIDDEN.search(attributes.get("style") or ""))
+
+
+def _check_nesting(text: str) -> None:
+    """The parser takes time by the square of the depth: what nests beyond reason never reaches it."""
+    depth = 0
+    for tag in _TAG.finditer(text):
+        name = tag[2].lower()
+        if name not in _UNCLOSED and not tag[3]:
+            depth = max(0, depth - 1) if tag[1] else depth + 1
+            if depth > OPEN_TAGS_MAX:
+                raise StopSourceUnreadable(
+                    f"over {OPEN_TAGS_MAX} elements stand open", expected="a page of ordinary depth"
+                )
 
 
 def _check_depth(depth: int) -> None:

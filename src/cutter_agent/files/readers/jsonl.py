@@ -23,7 +23,7 @@ def read_jsonl(source: bytes) -> Extracted:
     """
     stretches: list[tuple[int, int, str, int]] = []
     try:
-        rows = [json.loads(line) for line in source.decode().splitlines() if line]
+        rows = [json.loads(line) for line in source.decode().split("\n") if line]
         head, units = rows[0], rows[1:]
         if head["schema"] != SCHEMA:
             raise StopSourceUnreadable(f"no {SCHEMA}", expected="lines of cutter export --jsonl")

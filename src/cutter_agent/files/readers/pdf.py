@@ -126,12 +126,17 @@ def _without_running_heads(pages: list[list[_Line]], left_out: Counter[str]) -> 
     for page in pages:
         edges = set(_edges(page))
         for line in page:
-            running = shapes[_shape(line.text)] >= often and not _BEGINS.match(line.text + " ")
+            running = shapes[_shape(line.text)] >= often and not _is_sentence(line.text)
             if line in edges and (running or (len(pages) > 1 and _NUMBER.fullmatch(line.text))):
                 left_out["running head or foot"] += 1
             else:
                 kept.append(line)
     return kept
+
+
+def _is_sentence(text: str) -> bool:
+    """Return True for what a law says rather than what a page carries."""
+    return bool(_BEGINS.match(text + " ") or _ENDS.search(text))
 
 
 def _edges(page: list[_Line]) -> list[_Line]:

@@ -76,14 +76,14 @@ def akoma_ntoso(marked: MarkedText, text: bytes, imprint: Imprint) -> bytes:
             remedy="cutter export CODE --akn --language vi --country vn",
         )
     writer = _Writer(text)
-    branches = outline(marked)
     body: list[str] = []
-    preface = ""
-    for index, branch in enumerate(branches):
-        if index == 0 and branch.unit.kind == "preface" and not branch.has_units:
-            preface = f"<preface>{writer.paragraphs(branch.parts)}</preface>"
+    before: list[tuple[int, int] | Branch] = []
+    for branch in outline(marked):
+        if not body and not branch.unit.is_content and not branch.has_units:
+            before += branch.parts
         else:
             writer.unit(branch, body)
+    preface = f"<preface>{writer.paragraphs(before)}</preface>" if before else ""
     return (
         '<?xml version="1.0" encoding="UTF-8"?>\n'
         f'<akomaNtoso xmlns="{NAMESPACE}" xmlns:cut="{CUTTER}"><act name="act" contains="singleVersion">'

@@ -62,6 +62,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
             Row("verify", "verify:verify", "Read a run's units back."),
             Row("drift", "drift:drift", "Compare facts, then and now."),
             Row("evidence", "evidence:command", "Export a run's evidence, and check it."),
+            Row("cite", "cite:cite", "Cite a unit, with its proof."),
+            Row("verify-quote", "verify_quote:verify_quote", "Look for a quote in a unit."),
         ),
     ),
     Section(

@@ -21,7 +21,7 @@ from cutter_agent.orchestrator import Mode, OrchestratorState
 from cutter_agent.postgres.embedded import Server
 from sidecars import children
 
-FILE_POINTS, OTHER_POINTS = 8, 24
+FILE_POINTS, OTHER_POINTS = 4, 16
 FILE_WORK = ("write ", "fsync ", "rename ")
 KILLED = -9
 CALLS = (READY, SG_1, SG_2)

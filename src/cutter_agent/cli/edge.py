@@ -24,6 +24,8 @@ from cutter_agent.evidence.canonical import Json
 STOP_SCHEMA: Final = "cutter.stop/1"
 DEBUG_VARIABLE: Final = "CUTTER_DEBUG"
 FACT_CHARS_MAX: Final = 500
+CHAIN_MAX: Final = 32
+"""How far back the causes of an error are followed."""
 
 
 class Interrupted(Exception):
@@ -43,10 +45,23 @@ def settle(error: BaseException, words: Sequence[str]) -> int:
     """
     command = shlex.join(["cutter", *words])
     try:
-        return _settle(error, words, command)
+        return _settle(_interruption(error) or error, words, command)
     except BrokenPipeError:
         hush(sys.stderr)
         return EXIT_DONE
+
+
+def _interruption(error: BaseException) -> BaseException | None:
+    """Return the interruption that the error came of: what fails while the work is put down is one."""
+    found: BaseException | None = None
+    link: BaseException | None = error
+    for _ in range(CHAIN_MAX):
+        if isinstance(link, Interrupted):
+            return link
+        if isinstance(link, KeyboardInterrupt):
+            found = link
+        link = None if link is None else link.__cause__ or link.__context__
+    return found
 
 
 def _settle(error: BaseException, words: Sequence[str], command: str) -> int:

@@ -6,7 +6,7 @@ import json
 import pytest
 
 from cutter_agent.cli import output
-from cutter_agent.cli.edge import settle, stop_json, stop_lines
+from cutter_agent.cli.edge import Interrupted, settle, stop_json, stop_lines
 from cutter_agent.cli.output import Form, Output, aligned, cells, clipped, json_text, plain, wrapped
 from cutter_agent.errors import Difference, StopDrift, StopRefusedInput
 
@@ -99,6 +99,21 @@ def test_interrupted_json_is_one_document(capsys: pytest.CaptureFixture[str]) ->
     shown = capsys.readouterr()
     assert json.loads(shown.out)["remedy"] == "cutter cut ICX --json"
     assert shown.err == ""
+
+
+def test_what_fails_while_an_interrupted_work_is_put_down_is_an_interruption(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def put_down() -> None:
+        try:
+            raise Interrupted("cutter resume RUN")
+        finally:
+            raise ConnectionResetError
+
+    with pytest.raises(ConnectionResetError) as failed:
+        put_down()
+    assert settle(failed.value, ["cut", "ICX"]) == 130
+    assert "Next   cutter resume RUN" in capsys.readouterr().err
 
 
 def test_programs_hear_no_talk_and_people_no_events(capsys: pytest.CaptureFixture[str]) -> None:

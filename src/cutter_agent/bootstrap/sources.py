@@ -16,7 +16,8 @@ from cutter_agent.orchestrator.grants import ROLE_ADMIN, ROLE_READER
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk
-    from cutter_agent.postgres.deployment import AddedSource, ListedSource
+    from cutter_agent.files.readers.extracted import Extracted
+    from cutter_agent.postgres.deployment import AddedSource, ListedSource, Original
 
 TITLE_CHARS_MAX: Final = 200
 HEAD_BYTES: Final = 16 * 1024
@@ -36,6 +37,7 @@ class Offer:
         media_type: the format of the bytes.
         title: for people; empty takes the text's first line.
         effective_date: ISO date from which the text is in force, or None.
+        read_from: the file that the body is the text of, and the reading; None where it is the file.
     """
 
     code: str
@@ -44,6 +46,7 @@ class Offer:
     media_type: str = "text/markdown"
     title: str = ""
     effective_date: str | None = None
+    read_from: tuple[bytes, Extracted] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,9 +140,32 @@ def add_source(desk: Desk, offer: Offer, marked: MarkedText | None = None) -> St
         effective_date=offer.effective_date,
         profile_name=profile.name,
         profile_toml=offer.profile_toml,
+        original=_original(offer),
     )
     added = deployment.add_source(desk.access.login(ROLE_ADMIN), source)
     return Stored(added, sha256, title, marked)
+
+
+def original_bytes(desk: Desk, source_version_id: str) -> bytes | None:
+    """The file that a stored text was read from, or None where the text is the file."""
+    from cutter_agent.postgres.deployment import original_of
+
+    return original_of(desk.access.login(ROLE_READER), source_version_id)
+
+
+def _original(offer: Offer) -> Original | None:
+    """The file that the text was read from, as the database keeps it."""
+    from cutter_agent.postgres.deployment import Original
+
+    if offer.read_from is None:
+        return None
+    source, extracted = offer.read_from
+    return Original(
+        body=source,
+        media_type=extracted.media_type,
+        text_trust=extracted.trust,
+        map_body=extracted.spans.encoded(),
+    )
 
 
 def all_sources(desk: Desk) -> tuple[ListedSource, ...]:

@@ -49,12 +49,14 @@ def add(
     """Add a source.
 
     Its exact bytes become the newest version of the document. The same bytes again change nothing.
+    Of HTML, XML, DOCX and PDF the text is kept too, with the map from it back to the file, and cut.
     What could not be cut is refused before anything is written.
 
     Example: cutter source add examples/icx-const-v1.md --code ICX-CONST --effective 2026-01-01
     """
     from cutter_agent.bootstrap import sources
-    from cutter_agent.cli.source_file import profile_for, profile_named, read_source_file
+    from cutter_agent.cli.document_file import read_document
+    from cutter_agent.cli.source_file import profile_for, profile_named
     from cutter_agent.errors import StopRefusedInput
 
     if not title.isprintable() or len(title) > sources.TITLE_CHARS_MAX:
@@ -63,15 +65,16 @@ def add(
             expected=f"at most {sources.TITLE_CHARS_MAX} characters",
             remedy="cutter source add FILE --code CODE --title TEXT",
         )
-    body = read_source_file(file)
+    source, body, extracted = read_document(file)
     name = profile_for(body) if profile == AUTOMATIC else profile
     offer = sources.Offer(
         code=code,
         body=body,
         profile_toml=profile_named(name),
-        media_type=sources.media_type_of(file.name),
+        media_type=sources.media_type_of(file.name) if extracted is None else "text/markdown",
         title=title.strip(),
         effective_date=None if effective is None else effective.date().isoformat(),
+        read_from=None if extracted is None else (source, extracted),
     )
     # Before the database is opened: what is refused is refused without one.
     marked = sources.check_source(offer)

@@ -15,12 +15,23 @@ from cutter_agent.postgres.write import accepted
 
 _SOURCE_ADD = """
 SELECT iu.fn_source_add(%(document_id)s, %(title)s, %(source_version_id)s::text::uuid, %(body)b, %(media_type)s,
-  %(effective_date)s::text::date, %(profile_name)s, %(profile_toml)b)
+  %(effective_date)s::text::date, %(profile_name)s, %(profile_toml)b, %(original)b, %(original_media_type)s,
+  %(text_trust)s, %(map)b)
 """
 _POLICY_ACCEPT = """
 SELECT cutter_governance.fn_policy_accept(%(version)s, %(body)b, %(persons)s, %(key_ids)s, %(armors)s)
 """
 _SWITCH = "SELECT cutter_governance.fn_switch_arm(%(armed)s, %(reason)s, %(actor)s)"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Original:
+    """The file that a source's text was read from, and the map from the text back to it."""
+
+    body: bytes
+    media_type: str
+    text_trust: str
+    map_body: bytes
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +46,7 @@ class NewSource:
     effective_date: str | None
     profile_name: str
     profile_toml: bytes
+    original: Original | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +107,12 @@ def add_source(admin: Login, source: NewSource) -> AddedSource:
     Raises:
         StopReplayConflict: another source version has this id.
     """
+    original = source.original
     parameters = {
+        "original": None if original is None else original.body,
+        "original_media_type": None if original is None else original.media_type,
+        "text_trust": None if original is None else original.text_trust,
+        "map": None if original is None else original.map_body,
         "document_id": source.document_id,
         "title": source.title,
         "source_version_id": source.source_version_id,
@@ -119,6 +136,15 @@ def list_sources(reader: Login) -> Sequence[ListedSource]:
     """Return every source version, by document, the newest first."""
     with connected(reader, application="cutter source list") as connection, translated():
         return [ListedSource(*row) for row in connection.execute(statement("sources"), {})]
+
+
+def original_of(reader: Login, source_version_id: str) -> bytes | None:
+    """Return the file that the version's text was read from, or None where the text is the file."""
+    with connected(reader, application="cutter export") as connection, translated():
+        row = connection.execute(
+            statement("source_original"), {"source_version_id": source_version_id}
+        ).fetchone()
+    return None if row is None or row[0] is None else bytes(row[0])
 
 
 def turn_switch(admin: Login, *, armed: bool, reason: str, actor: str) -> SwitchState:

@@ -2,7 +2,8 @@
 
 CREATE OR REPLACE FUNCTION iu.fn_source_add(
   p_document_id text, p_title text, p_source_version_id uuid, p_body bytea, p_media_type text,
-  p_effective_date date, p_profile_name text, p_profile_toml bytea
+  p_effective_date date, p_profile_name text, p_profile_toml bytea, p_original bytea DEFAULT NULL,
+  p_original_media_type text DEFAULT NULL, p_text_trust text DEFAULT NULL, p_map bytea DEFAULT NULL
 ) RETURNS jsonb
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
@@ -15,7 +16,9 @@ BEGIN
   WHERE v.document_id = p_document_id ORDER BY v.version_no DESC LIMIT 1;
   IF v_newest.sha256 = sha256(p_body) AND v_newest.profile_sha256 = v_profile
      AND v_newest.effective_date IS NOT DISTINCT FROM p_effective_date
-     AND v_newest.media_type = p_media_type THEN
+     AND v_newest.media_type = p_media_type
+     AND v_newest.original_sha256 IS NOT DISTINCT FROM sha256(p_original)
+     AND v_newest.map_sha256 IS NOT DISTINCT FROM sha256(p_map) THEN
     RETURN jsonb_build_object('status', 'exists_complete', 'version_no', v_newest.version_no,
       'source_version_id', v_newest.source_version_id);
   END IF;
@@ -28,15 +31,17 @@ BEGIN
   INSERT INTO iu.text_profile (sha256, name, toml) VALUES (v_profile, p_profile_name, p_profile_toml)
   ON CONFLICT ON CONSTRAINT text_profile_once DO NOTHING;
   INSERT INTO iu.source_version (document_id, source_version_id, version_no, sha256, body, media_type,
-    effective_date, profile_name, profile_sha256)
+    effective_date, profile_name, profile_sha256, original_sha256, original_body, original_media_type, text_trust,
+    map_sha256, map_body)
   VALUES (p_document_id, p_source_version_id, coalesce(v_newest.version_no, 0) + 1, sha256(p_body), p_body,
-    p_media_type, p_effective_date, p_profile_name, v_profile);
+    p_media_type, p_effective_date, p_profile_name, v_profile, sha256(p_original), p_original,
+    p_original_media_type, p_text_trust, sha256(p_map), p_map);
   RETURN jsonb_build_object('status', 'created', 'version_no', coalesce(v_newest.version_no, 0) + 1,
     'source_version_id', p_source_version_id);
 END;
 $$;
-COMMENT ON FUNCTION iu.fn_source_add(text, text, uuid, bytea, text, date, text, bytea) IS
-  'The newest source version of the document has these bytes, this profile and this effective date.';
+COMMENT ON FUNCTION iu.fn_source_add(text, text, uuid, bytea, text, date, text, bytea, bytea, text, text, bytea) IS
+  'The newest source version of the document has these bytes, this original, this profile and this effective date.';
 
 CREATE OR REPLACE FUNCTION cutter_governance.fn_policy_accept(
   p_version integer, p_body bytea, p_persons text[], p_key_ids text[], p_armours bytea[]

@@ -9,6 +9,8 @@ if TYPE_CHECKING:
     from cutter_agent.files.kb_reporter import DryRunReporter
     from cutter_agent.files.state_store import StateStore
     from cutter_agent.orchestrator.approval import ApprovalRecord
+    from cutter_agent.orchestrator.batch import BatchRunner
+    from cutter_agent.orchestrator.batch_queue import Queue, QueueItem
     from cutter_agent.orchestrator.discover import LiveReadOnlyDiscoverer
     from cutter_agent.orchestrator.ports import Discoverer, KBReporter
     from cutter_agent.orchestrator.run_context import RunContext
@@ -21,6 +23,7 @@ __execution_enabled__ = False
 
 _NAMES: Final = {
     "ApprovalRecord": "cutter_agent.orchestrator.approval",
+    "BatchRunner": "cutter_agent.orchestrator.batch",
     "Discoverer": "cutter_agent.orchestrator.ports",
     "DryRunReporter": "cutter_agent.files.kb_reporter",
     "InMemoryDiscoverer": "cutter_agent.rehearsal",
@@ -30,6 +33,8 @@ _NAMES: Final = {
     "Mode": "cutter_agent.orchestrator.states",
     "OrchestratorRunner": "cutter_agent.orchestrator.runner",
     "OrchestratorState": "cutter_agent.orchestrator.states",
+    "Queue": "cutter_agent.orchestrator.batch_queue",
+    "QueueItem": "cutter_agent.orchestrator.batch_queue",
     "RunContext": "cutter_agent.orchestrator.run_context",
     "StateStore": "cutter_agent.files.state_store",
     "validate_sovereign_approval": "cutter_agent.files.approval_file",
@@ -37,6 +42,7 @@ _NAMES: Final = {
 
 __all__ = [
     "ApprovalRecord",
+    "BatchRunner",
     "Discoverer",
     "DryRunReporter",
     "InMemoryDiscoverer",
@@ -46,6 +52,8 @@ __all__ = [
     "Mode",
     "OrchestratorRunner",
     "OrchestratorState",
+    "Queue",
+    "QueueItem",
     "RunContext",
     "StateStore",
     "execution_enabled",

@@ -1,0 +1,81 @@
+"""The ledger of a batch: `<runs dir>/batches/<batch_id>.json`, one entry a line, whole or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Final
+
+from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput, StopStorage
+from cutter_agent.evidence.canonical import canonical_bytes, parse_canonical
+from cutter_agent.evidence.codec import from_json, to_json
+from cutter_agent.files.durable import Folder
+from cutter_agent.orchestrator.batch_ledger import LedgerEntry
+from cutter_agent.orchestrator.effects import Hook, no_effect
+
+BATCHES: Final = "batches"
+LEDGER_BYTES_MAX: Final = 16 * 1024 * 1024
+
+
+class FolderBook:
+    """One batch's ledger and report in the folder of batches."""
+
+    def __init__(self, runs_dir: Path, batch_id: str, *, on_effect: Hook = no_effect) -> None:
+        """Name the files; nothing is made before the first entry."""
+        self._folder = Folder(runs_dir.resolve(), on_effect=on_effect).inner(BATCHES)
+        self._batch_id = batch_id
+        self._known: tuple[LedgerEntry, ...] | None = None
+
+    @property
+    def name(self) -> str:
+        """The ledger's file name."""
+        return f"{self._batch_id}.json"
+
+    def entries(self) -> Sequence[LedgerEntry]:
+        if self._known is None:
+            self._known = self._read()
+        return self._known
+
+    def append(self, entry: LedgerEntry) -> None:
+        with self._folder.writing(self.name):
+            # Another process may have written since: `quarantine` beside a batch that runs.
+            grown = (*self._read(), entry)
+            data = b"".join(canonical_bytes(to_json(each)) + b"\n" for each in grown)
+            if len(data) > LEDGER_BYTES_MAX:
+                raise StopStorage(f"the ledger of {self._batch_id} would be over its limit")
+            self._folder.replace(self.name, data)
+            self._known = grown
+
+    def driving(self) -> AbstractContextManager[None]:
+        """The batch is driven by this process alone while the block lasts; its death frees it.
+
+        Raises:
+            StopLockBusy: another process drives it.
+        """
+        return self._folder.lock(f"{self._batch_id}.run")
+
+    def put_report(self, text: str) -> Path:
+        """The batch's report is this text; returns where it lies."""
+        name = f"{self._batch_id}.md"
+        with self._folder.writing(name):
+            self._folder.replace(name, text.encode())
+        return self._folder.path / name
+
+    def _read(self) -> tuple[LedgerEntry, ...]:
+        data = self._folder.read(self.name, size_bytes_max=LEDGER_BYTES_MAX)
+        if data is None:
+            return ()
+        if len(data) > LEDGER_BYTES_MAX or (data and not data.endswith(b"\n")):
+            raise self._torn("it has no end")
+        try:
+            return tuple(from_json(LedgerEntry, parse_canonical(row)) for row in data.splitlines())
+        except (StopRefusedInput, StopEvidenceMismatch, ValueError) as error:
+            raise self._torn(str(getattr(error, "fact", error))) from error
+
+    def _torn(self, why: str) -> StopEvidenceMismatch:
+        return StopEvidenceMismatch(
+            f"the ledger {BATCHES}/{self.name} is torn or edited: {why}",
+            expected="one entry a line, as it was written",
+            remedy="cutter runs list",
+        )

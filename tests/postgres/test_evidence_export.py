@@ -101,6 +101,9 @@ def test_a_live_run_convinces_a_stranger_and_outlives_an_edit_of_the_database(
     assert [each.signatures[0].person for each in contents.requests] == ["alice", "bob"]
     assert [each.person for each in contents.policy_signatures] == ["alice", "bob", "carol"]
     assert (len(contents.unit_records), contents.simulated) == (60, False)
+    assert [entry.name.split("-")[1] for entry in contents.log_entries] == [
+        *("trust_policy", "approval_use", "approval_use", "enactment")
+    ]
     assert exported(deployed, run) == file.read_bytes()
     known = tmp_path / "keys.txt"
     known.write_text(at.cutter("evidence", "keys").out)
@@ -112,7 +115,7 @@ def test_a_live_run_convinces_a_stranger_and_outlives_an_edit_of_the_database(
     checked = at.json("evidence", "verify", str(file), "--offline", "--known", str(known))
     assert (checked["schema"], checked["ok"]) == ("cutter.evidence-check/1", True)
     assert checked["trusted"] == checked["keys"]
-    assert set(checked["keys"]) >= {"executor", "verifier", "policy"}
+    assert set(checked["keys"]) == {"executor", "verifier", "policy", "log"}
     policy = at.home.policy
     assert at.json("evidence", "verify", str(file), "--policy", str(policy))["ok"] is True
     assert run_readme(file.read_bytes(), tmp_path / "stranger") == [0] * 9
@@ -183,6 +186,9 @@ def test_persons_whom_the_policy_does_not_let_decide_are_found(deployed: Deploye
     assert failed(good) == set()
     for name, cheat in cheats(good):
         assert failed(cheat) == {"policy_was_followed"}, name
+    for place, entry in enumerate(good.log_entries):
+        rest = (*good.log_entries[:place], *good.log_entries[place + 1 :])
+        assert failed(replace(good, log_entries=rest)) == {"log_tells_of_it"}, entry.name
     other = replace(good, signers=good.signers[:-1])
     assert "signers_are_the_policys" in failed(other)
 
@@ -202,6 +208,11 @@ def test_persons_whom_the_policy_does_not_let_decide_are_found(deployed: Deploye
             "trust policy of the run",
         ),
         ("iu.source_version", "UPDATE {} SET body = body || '\\x20'", "were edited"),
+        (
+            "cutter_governance.transparency_log",
+            "DELETE FROM {} WHERE kind = 'enactment'",
+            "log_tells_of_it",
+        ),
         ("cutter_governance.signature", "DELETE FROM {} WHERE person = 'bob'", "was_followed"),
     ],
 )

@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from cutter_agent.bootstrap.log import entries_of, log_note_key
 from cutter_agent.bootstrap.trust import policy_signers
 from cutter_agent.document.plan_rows import plan_bytes
-from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRefusedInput
 from cutter_agent.evidence.allowed_signers import AllowedSigner
 from cutter_agent.evidence.bundle import (
     BundleContents,
@@ -29,6 +30,7 @@ from cutter_agent.evidence.ed25519 import key_id
 from cutter_agent.evidence.statement import executor_statement, verifier_statement
 from cutter_agent.orchestrator.approval import CutApproved
 from cutter_agent.orchestrator.grants import ROLE_READER
+from cutter_agent.orchestrator.log_tells import log_tells
 from cutter_agent.orchestrator.pauses.sg_1_cut import (
     AuthorizationRequested,
     CutAuthorizationRequested,
@@ -82,13 +84,17 @@ def check_bundle(data: bytes, known: KnownKeys | None = None) -> tuple[BundleChe
     checks = verify_bundle(data, known=known, signers_of=_signers_of)
     if not checks[0].held:
         return checks
-    try:
-        said = BundleCheck(
-            "policy_was_followed", held=True, because=policy_followed(read_bundle(data))
-        )
-    except (StopEvidenceMismatch, StopRefusedInput) as stop:
-        said = BundleCheck("policy_was_followed", held=False, because=stop.fact)
-    return (*checks, said)
+    return (*checks, *_judged(data))
+
+
+def _judged(data: bytes) -> Iterator[BundleCheck]:
+    """The checks that need the trust policy's rules and the run's own words."""
+    contents = read_bundle(data)
+    for name, judge in (("policy_was_followed", policy_followed), ("log_tells_of_it", log_tells)):
+        try:
+            yield BundleCheck(name, held=True, because=judge(contents))
+        except (StopEvidenceMismatch, StopRefusedInput, StopApprovalInvalid) as stop:
+            yield BundleCheck(name, held=False, because=stop.fact)
 
 
 def known_here(desk: Desk) -> KnownKeys:
@@ -97,6 +103,7 @@ def known_here(desk: Desk) -> KnownKeys:
 
     policy = desk.policy()
     return KnownKeys(
+        log_key=log_note_key(desk).line,
         executor_key_id=load_machine_key(desk.home.executor_key).key_id,
         verifier_key_id=load_machine_key(desk.home.verifier_key).key_id,
         policy_sha256=None if policy is None else policy.sha256,
@@ -147,6 +154,10 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
         policy=policy.body,
         signers=_signers_of(policy.body),
         documents=_documents(context, approvals),
+        log_key=None if simulated else log_note_key(desk),
+        log_entries=()
+        if simulated
+        else entries_of(desk, context.run_id, pinned.facts.policy_sha256),
         policy_signatures=tuple(SignatureFile(s.person, s.armor) for s in policy.signatures),
     )
 

@@ -267,7 +267,7 @@ def _passwords(access: Access, wanted: Founding) -> bool:
 def _machine_keys(home: Home) -> Iterator[Done]:
     from cutter_agent.crypto.machine_keys import ensure_machine_key
 
-    for path in (home.executor_key, home.verifier_key):
+    for path in (home.executor_key, home.verifier_key, home.log_key):
         new = not path.exists()
         ensure_machine_key(path)
         yield Done("machine key", str(path), new)

@@ -54,6 +54,11 @@ class Home:
         return self.keys / "verifier.key"
 
     @property
+    def log_key(self) -> Path:
+        """The key that signs the heads of the database's log."""
+        return self.keys / "log.key"
+
+    @property
     def backup_recipients(self) -> Path:
         """The age recipients of every backup, one a line."""
         return self.keys / "backup-recipients.txt"

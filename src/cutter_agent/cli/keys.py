@@ -118,7 +118,8 @@ def _machines(home: Home) -> list[tuple[str, str, str, str]]:
 
     return [
         ("machine", path.stem, load_machine_key(path).key_id, str(path))
-        for path in (home.executor_key, home.verifier_key)
+        for path in (home.executor_key, home.verifier_key, home.log_key)
+        if path != home.log_key or path.exists()
     ]
 
 

@@ -51,6 +51,15 @@ class AcceptedPolicyBytes:
     signatures: tuple[Signed, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class LogRecord:
+    """One entry of the log: its index from 0, its kind, its bytes."""
+
+    seq: int
+    kind: str
+    payload: bytes
+
+
 def source_version(select: Select, source_version_id: str) -> PinnedSource:
     """The source version with this id.
 
@@ -141,6 +150,14 @@ def policy_of(select: Select, policy_sha256: str) -> AcceptedPolicyBytes:
             expected=f"sha256:{policy_sha256}",
         )
     return AcceptedPolicyBytes(body, _signatures(select, digest))
+
+
+def log_records(select: Select, run_id: str, policy_sha256: str) -> tuple[LogRecord, ...]:
+    """The log's entries of the run and of its trust policy, in order."""
+    rows = _rows(select, "log_of_run", run_id=run_id, policy_sha256=policy_sha256)
+    return tuple(
+        LogRecord(int(str(row["seq"])), str(row["kind"]), _bytes(row, "payload")) for row in rows
+    )
 
 
 def _signatures(select: Select, subject_sha256: bytes) -> tuple[Signed, ...]:

@@ -236,7 +236,7 @@ class TestKeys:
         assert deployment.cutter("keys", "new", "alice").status == 22
         assert path.read_bytes().startswith(b"-----BEGIN OPENSSH PRIVATE KEY-----")
         owners = {each["owner"] for each in deployment.json("keys", "list")["keys"]}
-        assert owners == {"alice", "executor", "verifier", "recipient"}
+        assert owners == {"alice", "executor", "verifier", "log", "recipient"}
 
     def test_a_passphrase_comes_from_a_private_file_only(
         self, deployment: Deployment, tmp_path: Path

@@ -30,8 +30,8 @@ from forge.pages import pdf_of
         ("a.xhtml", b"", "html"),
         ("a.xml", b"", "xml"),
         ("a.bin", b"%PDF-1.4", "pdf"),
-        ("a.xml", b"PK\x03\x04", "docx"),
-        ("a.docx", b"", "docx"),
+        ("a.xml", b"PK\x03\x04", "word"),
+        ("a.docx", b"", "word"),
     ],
 )
 def test_the_reader_that_a_file_gets(name: str, head: bytes, kind: str | None) -> None:

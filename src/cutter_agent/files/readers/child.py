@@ -46,7 +46,7 @@ def reader_of(kind: str) -> Callable[[bytes], Extracted]:
         from cutter_agent.files.readers.html import read_html
 
         return read_html
-    if kind == "docx":
+    if kind == "word":
         from cutter_agent.files.readers.docx import read_docx
 
         return read_docx

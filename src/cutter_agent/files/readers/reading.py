@@ -24,7 +24,7 @@ from cutter_agent.errors import (
 from cutter_agent.evidence.canonical import canonical_bytes
 from cutter_agent.files.readers.extracted import Extracted, parse_map
 
-Format = Literal["html", "xml", "docx", "pdf", "jsonl"]
+Format = Literal["html", "xml", "word", "pdf", "jsonl"]
 SECONDS_MAX: Final = 120
 MEMORY_BYTES_MAX: Final = 2 * 1024**3
 _SUFFIXES: Final[dict[str, Format]] = {
@@ -33,14 +33,14 @@ _SUFFIXES: Final[dict[str, Format]] = {
     ".xhtml": "html",
     ".xml": "xml",
     ".akn": "xml",
-    ".docx": "docx",
+    ".docx": "word",
     ".pdf": "pdf",
     ".jsonl": "jsonl",
 }
 _NEEDS: Final[dict[Format, str]] = {
     "html": "selectolax",
     "xml": "lxml",
-    "docx": "lxml",
+    "word": "lxml",
     "pdf": "pypdf",
     "jsonl": "json",
 }
@@ -57,7 +57,7 @@ def format_of(name: str, source: bytes) -> Format | None:
         return "pdf"
     suffix = PurePath(name).suffix.lower()
     if source.startswith(b"PK\x03\x04"):
-        return "docx"
+        return "word"
     return _SUFFIXES.get(suffix)
 
 

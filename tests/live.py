@@ -34,6 +34,7 @@ from cutter_agent.evidence.sshsig import (
 )
 from cutter_agent.orchestrator import Mode, OrchestratorRunner
 from cutter_agent.orchestrator.effects import Hook, no_effect
+from cutter_agent.orchestrator.orders import BackupLevel
 from cutter_agent.orchestrator.queries import CONTENT
 from cutter_agent.orchestrator.result import RunResult
 from cutter_agent.orchestrator.run_context import RunContext
@@ -126,14 +127,20 @@ class Deployed:
 
 
 def settle(
-    home: Home, database: Database, *, execution_enabled: bool = True, operator: str = STARTER
+    home: Home,
+    database: Database,
+    *,
+    execution_enabled: bool = True,
+    operator: str = STARTER,
+    backup_level_min: BackupLevel | None = BackupLevel.DUMPED_AND_ENCRYPTED,
 ) -> None:
-    """The home's settings say so."""
+    """The home's settings say so; a restore a run would slow every test that is not about it."""
     write_settings(
         home,
         Settings(
             operator=operator,
             execution_enabled=execution_enabled,
+            backup_level_min=backup_level_min,
             database=DatabaseSettings(ServerKind.OUTSIDE, database.name),
         ),
     )

@@ -62,7 +62,7 @@ OF_MACHINE_KEYS = (
     *("executor_envelope_sha256", "verifier_envelope_sha256", "simulated", "mode"),
 )
 OF_THE_CATALOGUE = ("grants_sha256", "functions_sha256", "entries", "functions", "verifier_role")
-OF_THE_ROWS = ("document_rows_sha256", "non_mutation", "lifecycle_rows", "units_total")
+OF_THE_ROWS = ("document_rows_sha256", "tally", "non_mutation", "lifecycle_rows", "units_total")
 MAY_DIFFER = frozenset(
     (
         *(*OF_THE_RUN, *OF_THE_SOURCE_ROW, *OF_TIME, *OF_THE_REQUEST),

@@ -1,7 +1,7 @@
 """Every invariant has an example that holds and one that does not: taken from a real run, then broken."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,10 @@ from cutter_agent.evidence.invariant import Evidence
 from cutter_agent.orchestrator.facts import NonMutationLevel
 from cutter_agent.orchestrator.gates import judge
 from cutter_agent.orchestrator.line import PHASES
+from cutter_agent.orchestrator.orders import BackupLevel, Rehearsed
+from cutter_agent.orchestrator.phases.leg_b_record import LegBRecorded
+from cutter_agent.orchestrator.phases.pre_write_backup import BackupTaken
+from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.phases.structural_verify import StructuralProbe
 from cutter_agent.orchestrator.run_context import RunContext
 
@@ -33,6 +37,8 @@ BREAKS: dict[str, dict[str, Any]] = {
     "IG_BACKUP.backup_scope_complete": {"tables": ("iu.text_blob",)},
     "IG_BACKUP.backup_encrypted": {"encrypted": False},
     "IG_BACKUP.backup_fresh": {"document_rows_now_sha256": OTHER},
+    "IG_BACKUP.backup_restores": {"level_min": BackupLevel.RESTORED_AND_EQUAL},
+    "IG_BACKUP.backup_rehearsed": {"restored": True},
     "IG_GRANT_PROBE.exec_may_execute_canonical_functions": {"exec_missing": ("iu.fn_iu_enact",)},
     "IG_GRANT_PROBE.verify_may_select_and_insert_verify_result": {"verify_missing": ("SELECT",)},
     "IG_GRANT_PROBE.reviewer_may_select_review_decision": {"review_missing": ("SELECT",)},
@@ -58,11 +64,15 @@ BREAKS: dict[str, dict[str, Any]] = {
     "IG_LIFECYCLE_ENACT.review_decision_fresh": {"review_decision_id": ""},
     "IG_LIFECYCLE_ENACT.enacted_equals_candidates": {"enacted": 59},
     "IG_LIFECYCLE_ENACT.enacted_log_rows_equal": {"log_rows": 59},
+    "IG_LIFECYCLE_ENACT.enacted_root_is_verified": {"root_in_database": OTHER},
     "IG_CLOSEOUT.all_phases_passed": {"phases_passed": 9},
     "IG_CLOSEOUT.all_docs_uploaded": {"documents_missing": ("02-mark.md",)},
     "IG_CLOSEOUT.runs_index_appended": {"index_appended": False},
     "IG_CLOSEOUT.nothing_was_mutated_in_a_dry_run": {"non_mutation": NonMutationLevel.NOT_PROVEN},
 }
+OTHERWISE = "iu.unit_version=59"
+REHEARSED = {"IG_CUT_LEG_A": "leg_a", "IG_LEG_B": "leg_b", "IG_LIFECYCLE_ENACT": "enacted"}
+"""The gates that compare with the rehearsal, and what each of them looks at."""
 _PROBE = "IG_STRUCTURAL_VERIFY.structural_probe_holds"
 ALL = [(step.gate, i.name) for step in PHASES for i in step.yields.invariants]
 
@@ -74,7 +84,8 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Mapping[type, Evidence
 
 
 def test_the_table_is_whole() -> None:
-    assert set(BREAKS) | {_PROBE} == {f"{gate}.{name}" for gate, name in ALL}
+    compared = {f"{gate}.equals_rehearsal" for gate in REHEARSED}
+    assert set(BREAKS) | compared | {_PROBE} == {f"{gate}.{name}" for gate, name in ALL}
 
 
 def test_in_a_real_run_every_invariant_holds(evidence: Mapping[type, Evidence]) -> None:
@@ -104,6 +115,113 @@ def test_each_answer_of_the_structural_probe_counts(
     wrong = replace(right, probe=replace(right.probe, **{answer: False}))
     found = {f.id: f for f in judge(wrong, evidence).findings}
     assert not found["structural_probe_holds"].held
+
+
+def rehearsed(evidence: Mapping[type, Evidence], **otherwise: Any) -> Mapping[type, Evidence]:
+    """The same run, had its backup been restored and its write been rehearsed there, or otherwise."""
+    backup: Any = evidence[BackupTaken]
+    at: dict[str, Any] = dict.fromkeys(REHEARSED.values())
+    for step in PHASES:
+        if step.gate in REHEARSED:
+            at[REHEARSED[step.gate]] = vars_of(evidence[step.yields])["tally"]
+    root = vars_of(evidence[LegBRecorded])["manifest_root"]
+    functions = vars_of(evidence[SourcePinned])["facts"].functions_sha256
+    what = Rehearsed(
+        **{
+            **at,
+            "root_sha256": root,
+            "functions_sha256": functions,
+            "database": "1/1",
+            "took_ms": 1,
+            **otherwise,
+        }
+    )
+    restored = replace(
+        backup,
+        level=BackupLevel.RESTORED_AND_EQUAL,
+        level_min=BackupLevel.RESTORED_AND_EQUAL,
+        restored=True,
+        restored_sha256=backup.snapshot_sha256,
+        rehearsed=what,
+    )
+    return {**evidence, BackupTaken: restored}
+
+
+def vars_of(record: Evidence) -> dict[str, Any]:
+    """The record's fields."""
+    return {field.name: getattr(record, field.name) for field in fields(record)}  # type: ignore[arg-type]
+
+
+def failing(evidence: Mapping[type, Evidence]) -> set[str]:
+    """Every invariant that does not hold."""
+    return {
+        f"{step.gate}.{finding.id}"
+        for step in PHASES
+        for finding in judge(evidence[step.yields], evidence).findings
+        if not finding.held
+    }
+
+
+def test_a_run_that_was_rehearsed_equals_its_rehearsal(evidence: Mapping[type, Evidence]) -> None:
+    assert failing(rehearsed(evidence)) == set()
+
+
+@pytest.mark.parametrize("gate", sorted(REHEARSED))
+def test_rows_other_than_the_rehearsed_ones_are_found(
+    gate: str, evidence: Mapping[type, Evidence]
+) -> None:
+    other = rehearsed(evidence, **{REHEARSED[gate]: OTHERWISE})
+    assert failing(other) == {f"{gate}.equals_rehearsal"}
+
+
+def test_a_root_other_than_the_rehearsed_one_is_found(evidence: Mapping[type, Evidence]) -> None:
+    found = failing(rehearsed(evidence, root_sha256=OTHER))
+    assert found == {
+        "IG_BACKUP.backup_rehearsed",
+        "IG_LEG_B.equals_rehearsal",
+        "IG_LIFECYCLE_ENACT.equals_rehearsal",
+    }
+
+
+def test_functions_other_than_the_pinned_ones_rehearse_nothing(
+    evidence: Mapping[type, Evidence],
+) -> None:
+    assert failing(rehearsed(evidence, functions_sha256=OTHER)) == {"IG_BACKUP.backup_rehearsed"}
+
+
+@pytest.mark.parametrize(
+    ("level", "level_min", "restored_sha256", "missing"),
+    [
+        # What was restored is equal or it is no backup, whatever the deployment settles for.
+        ("RESTORED_AND_EQUAL", "DUMPED_AND_ENCRYPTED", OTHER, {"backup_restores"}),
+        ("DUMPED_AND_ENCRYPTED", "DUMPED_AND_ENCRYPTED", OTHER, {"backup_restores"}),
+        # A level that nobody reached is not one to claim.
+        ("RESTORED_AND_EQUAL", "RESTORED_AND_EQUAL", "", {"backup_restores"}),
+        ("DUMPED_AND_ENCRYPTED", "RESTORED_AND_EQUAL", "", {"backup_restores"}),
+        ("SIMULATED", "DUMPED_AND_ENCRYPTED", "", {"backup_restores"}),
+        ("DUMPED_AND_ENCRYPTED", "DUMPED_AND_ENCRYPTED", "", set()),
+    ],
+)
+def test_a_backup_counts_for_what_was_proven_of_it(
+    level: str,
+    level_min: str,
+    restored_sha256: str,
+    missing: set[str],
+    evidence: Mapping[type, Evidence],
+) -> None:
+    backup: Any = rehearsed(evidence)[BackupTaken]
+    claimed = replace(
+        backup,
+        level=BackupLevel(level),
+        level_min=BackupLevel(level_min),
+        restored=bool(restored_sha256),
+        restored_sha256=restored_sha256,
+        rehearsed=backup.rehearsed if restored_sha256 else None,
+    )
+    every = {**evidence, BackupTaken: claimed}
+    held = {name.partition(".")[2] for name in failing(every) if name.startswith("IG_BACKUP")}
+    assert held == missing
+    assert claimed.may_go_unrehearsed == (not missing or level == level_min != "RESTORED_AND_EQUAL")
 
 
 def test_a_check_that_cannot_be_made_is_not_passed(evidence: Mapping[type, Evidence]) -> None:

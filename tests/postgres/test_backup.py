@@ -18,6 +18,7 @@ from cutter_agent.crypto.age_backup import EncryptedBackup, encrypt_backup
 from cutter_agent.errors import StopBackupFailed
 from cutter_agent.orchestrator import queries
 from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.orders import BackupReceipt
 from cutter_agent.orchestrator.states import Mode
 from cutter_agent.orchestrator.world import Moment
 from cutter_agent.postgres.backup import LiveVault
@@ -61,6 +62,11 @@ def vault(database: Database, tmp_path: Path) -> LiveVault:
     )
 
 
+def taken(vault: LiveVault) -> BackupReceipt:
+    with vault.take(RUN, MOMENT) as kept:
+        return kept.receipt
+
+
 @contextmanager
 def restored(database: Database, dump: Path) -> Iterator[Database]:
     """A new database that holds the dump, its walls built first."""
@@ -90,7 +96,7 @@ def test_what_is_restored_is_what_the_snapshot_held(
     database: Database, vault: LiveVault, tmp_path: Path
 ):
     cut = open_cut(database, LINES).through()
-    receipt = vault.take(RUN, MOMENT)
+    receipt = taken(vault)
     before = content(database)
     open_cut(database, [*LINES, line(8)], code="ICX-LATER", entropy="00000002").draft()
     [sealed] = vault.folder.iterdir()
@@ -147,16 +153,16 @@ def test_the_digests_are_of_the_dumps_own_snapshot(database: Database, vault: Li
         other.join()
         return seal(*given, before_commit=before_commit)
 
-    receipt = replace(vault, seal=seal_while_another_writes).take(RUN, MOMENT)
+    receipt = taken(replace(vault, seal=seal_while_another_writes))
     assert receipt.rows == sum(table["rows"] for table in before)
     assert content(database) != before
-    again = vault.take(RUN, MOMENT)
+    again = taken(vault)
     assert again.snapshot_sha256 != receipt.snapshot_sha256
     assert again.document_rows_sha256 == receipt.document_rows_sha256
 
 
 def test_a_backup_is_never_replaced(database: Database, vault: LiveVault):
-    first, second = vault.take(RUN, MOMENT), vault.take(RUN, MOMENT)
+    first, second = taken(vault), taken(vault)
     assert sorted(path.name for path in vault.folder.iterdir()) == [
         f"{RUN.run_id}-1.dump.age",
         f"{RUN.run_id}-2.dump.age",
@@ -178,7 +184,7 @@ def test_a_backup_that_fails_leaves_no_file(
         "no server": replace(vault, reader=nobody),
     }[fault]
     with pytest.raises(StopBackupFailed) as stopped:
-        broken.take(RUN, MOMENT)
+        taken(broken)
     assert stopped.value.run_id == RUN.run_id
     assert not list(vault.folder.glob("*"))
 
@@ -190,6 +196,6 @@ def test_the_password_is_in_no_argument_of_the_dump(
     script.write_text(f'#!/bin/sh\necho "$@" > {seen}\nenv >> {seen}\nexit 1\n', "utf-8")
     script.chmod(0o755)
     with pytest.raises(StopBackupFailed):
-        replace(vault, pg_dump=script).take(RUN, MOMENT)
+        taken(replace(vault, pg_dump=script))
     assert "--schema=iu" in seen.read_text("utf-8")
     assert ROLE_PASSWORDS["cutter_reader"] not in seen.read_text("utf-8")

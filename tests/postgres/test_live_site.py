@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -23,7 +24,6 @@ from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.discover import LiveReadOnlyDiscoverer
 from cutter_agent.orchestrator.history import EventKind, RunDocument, RunEvent, RunHeader
-from cutter_agent.orchestrator.orders import BackupReceipt
 from cutter_agent.orchestrator.ports import (
     BackupVault,
     ExecutorSigner,
@@ -34,6 +34,7 @@ from cutter_agent.orchestrator.ports import (
     Writer,
 )
 from cutter_agent.orchestrator.states import Gate, Mode, Role
+from cutter_agent.orchestrator.vault import KeptBackup, Tally
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
 from cutter_agent.orchestrator.world import Moment
 from cutter_agent.postgres import history
@@ -59,7 +60,7 @@ DOCUMENT = RunDocument("01-source-pin-2026-01-01.md", sha256_hex(TEXT.encode()),
 class NoVault:
     """A vault that nobody asks."""
 
-    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
+    def take(self, run: RunHeader, moment: Moment) -> AbstractContextManager[KeptBackup]:
         raise NotImplementedError(run.run_id)
 
     def document_rows_sha256(self, document_id: str) -> str:
@@ -257,11 +258,11 @@ def test_a_step_carries_the_ports_of_its_role_and_warrant(database: Database, si
     cut = open_cut(database, LINES)
     with site.claim(cut.run_id) as claim:
         with site.step(claim, Role.EXECUTOR, None) as step:
-            assert set(step.ports) == {BackupVault, Ledger, ExecutorSigner}
+            assert set(step.ports) == {BackupVault, Ledger, Tally, ExecutorSigner}
         with site.step(claim, Role.EXECUTOR, cut.warrant()) as step:
-            assert set(step.ports) == {BackupVault, Ledger, ExecutorSigner, Writer}
+            assert set(step.ports) == {BackupVault, Ledger, Tally, ExecutorSigner, Writer}
         with site.step(claim, Role.VERIFIER, cut.warrant()) as step:
-            assert set(step.ports) == {BackupVault, Ledger, Verifier, VerifierSigner}
+            assert set(step.ports) == {BackupVault, Ledger, Tally, Verifier, VerifierSigner}
             assert step.ports[Verifier].role == "cutter_verify"
         with (
             pytest.raises(ProductionExecutionNotAuthorized),

@@ -110,7 +110,13 @@ class Desk:
         """Where live runs happen: executor and verifier each with a login and a key of their own."""
         from cutter_agent.bootstrap.live import live_site
 
-        site = live_site(self.home, self.access, self.store(), Effects(self._on_effect))
+        site = live_site(
+            self.home,
+            self.access,
+            self.store(),
+            Effects(self._on_effect),
+            backup_level_min=self.settings.backup_level_min,
+        )
         self._closing.callback(site.close)
         return site
 

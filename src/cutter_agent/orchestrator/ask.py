@@ -284,6 +284,7 @@ def _pinned(context: RunContext) -> dict[str, str]:
     """Return the header's pins from the evidence; what is not there yet says none."""
     source, marked = context.get(SourcePinned), context.get(Marked)
     plan, backup = context.get(CutPlanned), context.get(BackupTaken)
+    rehearsed = None if backup is None else backup.rehearsed
     return {
         "plan_sha256": NONE if plan is None else plan.plan_sha256,
         "manifest_root": NONE if plan is None else plan.manifest_root,
@@ -291,8 +292,8 @@ def _pinned(context: RunContext) -> dict[str, str]:
         "unit_count": NONE if marked is None else str(marked.candidate_count),
         "facts_sha256": NONE if source is None else source.facts.sha256,
         "backup_sha256": NONE if backup is None else backup.backup_sha256,
-        "rehearsal_root": NONE,
-        "rehearsal_counts": NONE,
+        "rehearsal_root": NONE if rehearsed is None else rehearsed.root_sha256,
+        "rehearsal_counts": NONE if rehearsed is None else rehearsed.enacted,
         "database": NONE if source is None else source.facts.database,
         "log_checkpoint": NONE,
         "scope": "enacted_only",

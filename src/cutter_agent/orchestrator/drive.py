@@ -18,6 +18,7 @@ from cutter_agent.evidence.codec import to_json
 from cutter_agent.evidence.invariant import Evidence
 from cutter_agent.orchestrator.ask import Ask, Given
 from cutter_agent.orchestrator.clock import utc_text
+from cutter_agent.orchestrator.dress_rehearsal import LineRehearsal
 from cutter_agent.orchestrator.facts import MutationReading, non_mutation_level
 from cutter_agent.orchestrator.factsheet import drift, read_facts
 from cutter_agent.orchestrator.gates import Finding, judge, stop_for
@@ -40,6 +41,7 @@ from cutter_agent.orchestrator.report import final_report, phase_document, stop_
 from cutter_agent.orchestrator.result import result_of, run_json
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode, Role
+from cutter_agent.orchestrator.vault import DressRehearsal
 from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant, live_warrant
 from cutter_agent.orchestrator.world import CallBegan, Holding, Moment, PolicyInForce, Progress
 
@@ -253,6 +255,7 @@ class Drive:
             type(run): run,
             Facts: facts,
             KBReporter: self._kb,
+            DressRehearsal: LineRehearsal(),
             Moment: Moment(began_utc),
             PolicyInForce: PolicyInForce(self._policy_sha256),
             CallBegan: CallBegan(going.began),

@@ -47,6 +47,7 @@ from cutter_agent.orchestrator.states import (
     OrchestratorState,
     Role,
 )
+from cutter_agent.orchestrator.vault import DressRehearsal, Tally
 from cutter_agent.orchestrator.world import CallBegan, Holding, Moment, PolicyInForce, Progress
 
 Body = Callable[..., Evidence]
@@ -173,7 +174,9 @@ OUTSIDE: Final[frozenset[type]] = frozenset(
         Facts,
         KBReporter,
         BackupVault,
+        DressRehearsal,
         Ledger,
+        Tally,
         Writer,
         Verifier,
         ExecutorSigner,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from enum import StrEnum
 
 from cutter_agent.document.cutplan import PlannedUnit
 from cutter_agent.orchestrator.states import Gate
@@ -122,7 +123,44 @@ class VerifyRecord:
     verifier_key_id: str
 
 
+class BackupLevel(StrEnum):
+    """How much is proven of a backup, the least first."""
+
+    SIMULATED = "SIMULATED"
+    """Of a dry run: nothing was dumped."""
+    DUMPED_AND_ENCRYPTED = "DUMPED_AND_ENCRYPTED"
+    """It lies sealed; nobody has tried whether it can be restored."""
+    RESTORED_AND_EQUAL = "RESTORED_AND_EQUAL"
+    """Its very ciphertext was opened and restored, and the tables hash to the snapshot's."""
+
+    def reaches(self, least: BackupLevel) -> bool:
+        """Say whether this level is the given one or above it."""
+        order = tuple(BackupLevel)
+        return order.index(self) >= order.index(least)
+
+
 @dataclass(frozen=True, slots=True)
+class Rehearsed:
+    """What the line's writing phases did to the restored copy of the database.
+
+    Tallies are `table=rows,…` of the document's rows, by table name; a table without any is left out.
+    """
+
+    root_sha256: str
+    """Of the manifest, from the copy's rows after they were enacted."""
+    leg_a: str
+    """The tally after the drafts were written."""
+    leg_b: str
+    """The tally after the manifest was recorded."""
+    enacted: str
+    """The tally after the drafts were put in force."""
+    functions_sha256: str
+    """The functions that the copy ran, as fact sheets digest them."""
+    database: str
+    took_ms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BackupReceipt:
     """What the backup holds and how it is sealed."""
 
@@ -136,8 +174,12 @@ class BackupReceipt:
     encrypted: bool
     taken_utc: str
     wal_lsn: str
-    level: str
-    """`DUMPED_AND_ENCRYPTED`, or `SIMULATED` in a rehearsal."""
+    level: BackupLevel
+    level_min: BackupLevel
+    """The least level with which SG_1 may be asked for."""
+    restored_sha256: str = ""
+    """The digest of the same tables in the restored copy; empty if none was made."""
+    restore_server_version: str = ""
 
 
 @dataclass(frozen=True, slots=True)

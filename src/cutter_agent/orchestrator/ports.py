@@ -25,7 +25,6 @@ from cutter_agent.orchestrator.facts import (
 )
 from cutter_agent.orchestrator.history import RunDocument, RunEvent, RunHeader, RunHistory
 from cutter_agent.orchestrator.orders import (
-    BackupReceipt,
     ChangeSet,
     Consumption,
     Draft,
@@ -39,6 +38,7 @@ from cutter_agent.orchestrator.orders import (
     VerifyRecord,
 )
 from cutter_agent.orchestrator.states import Mode, Role
+from cutter_agent.orchestrator.vault import KeptBackup
 from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant
 from cutter_agent.orchestrator.world import Moment
 
@@ -205,8 +205,8 @@ class VerifierSigner(Signer, Protocol):
 class BackupVault(Protocol):
     """Takes the backup before any write, and answers whether it still fits."""
 
-    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
-        """Dump, encrypt and store the governed tables; without a clock, as of the moment.
+    def take(self, run: RunHeader, moment: Moment) -> AbstractContextManager[KeptBackup]:
+        """Keep the governed tables sealed, and open the restored copy; without a clock, as of now.
 
         Raises:
             StopBackupFailed: any step of it did not work.

@@ -50,11 +50,11 @@ FUNCTIONS: Final = """
 SELECT format('%%I.%%I(%%s)', n.nspname, p.proname, pg_get_function_identity_arguments(p.oid)) AS signature,
   encode(sha256(convert_to(
     pg_get_functiondef(p.oid) || E'\\n' || pg_get_userbyid(p.proowner) || E'\\n' || coalesce((
-      SELECT string_agg(
-        concat_ws('|', CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END,
-          pg_get_userbyid(a.grantor), a.privilege_type, a.is_grantable), E'\\n'
-        ORDER BY a.grantee, a.grantor, a.privilege_type)
-      FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a), ''),
+      -- In the order of names: the same functions of two servers have the same digest.
+      SELECT string_agg(l.line, E'\\n' ORDER BY l.line COLLATE "C")
+      FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) AS a, LATERAL concat_ws('|',
+        CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE pg_get_userbyid(a.grantee)::text END,
+        pg_get_userbyid(a.grantor), a.privilege_type, a.is_grantable) AS l (line)), ''),
     'UTF8')), 'hex') AS sha256,
   md5(p.prosrc) AS prosrc_md5
 FROM pg_proc AS p
@@ -303,3 +303,15 @@ DOCUMENT_ROWS_SHA256: Final = (
     + "\n) AS t\n"
 )
 """One digest over every row that belongs to the document, and how many rows there are: one row."""
+
+DOCUMENT_TALLY: Final = (
+    "SELECT coalesce(string_agg(t.name || '=' || t.rows, ',' ORDER BY t.name COLLATE \"C\"), '') AS tally\nFROM (\n  "
+    + "\n  UNION ALL ".join(
+        f"SELECT '{table}' AS name, count(*) AS rows FROM {table} AS r"
+        " WHERE r.document_id = %(document_id)s::text"
+        for table in _DOCUMENT_TABLES
+    )
+    + "\n  UNION ALL SELECT 'iu.text_blob', count(DISTINCT v.body_sha256) FROM iu.unit_version AS v"
+    " WHERE v.document_id = %(document_id)s::text\n) AS t\nWHERE t.rows > 0\n"
+)
+"""`table=rows,…` over every row that belongs to the document, by table name: one row."""

@@ -1,30 +1,31 @@
 """Backups: the governed tables as one snapshot saw them, dumped and encrypted in one stream.
 
 The rows are hashed inside the very snapshot that the dump reads, so the digests say what the dump
-holds. The plain dump never touches a disk. It is no point-in-time recovery: the receipt records the
-WAL position, and a restore discards what others wrote after it.
+holds. The plain dump never touches a disk, except as the rows of the throwaway cluster into which the
+ciphertext is restored, to prove that it can be. It is no point-in-time recovery: the receipt records
+the WAL position, and a restore discards what others wrote after it.
 """
 
 from __future__ import annotations
 
-import os
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
 from cutter_agent.errors import Stop, StopBackupFailed
 from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.history import RunHeader
-from cutter_agent.orchestrator.orders import BackupReceipt
+from cutter_agent.orchestrator.orders import BackupLevel, BackupReceipt
 from cutter_agent.orchestrator.queries import (
     CONTENT_SHA256,
     DOCUMENT_ROWS_SHA256,
     UNGOVERNED_TABLES,
 )
+from cutter_agent.orchestrator.vault import KeptBackup
 from cutter_agent.orchestrator.world import Moment
 from cutter_agent.postgres.connect import (
     Connection,
@@ -34,27 +35,18 @@ from cutter_agent.postgres.connect import (
     select_on,
     snapshot,
 )
+from cutter_agent.postgres.restore import (
+    Restorer,
+    SealedFile,
+    complaint,
+    program_environment,
+)
 from cutter_agent.postgres.statements import statement
 
-LEVEL: Final = "DUMPED_AND_ENCRYPTED"
 DUMP_TIMEOUT_S: Final = 60 * 60
 BACKUPS_PER_RUN_MAX: Final = 1_000
 _SCHEMAS: Final = ("iu", "cutter_governance", "cutter_migration")
-_COMPLAINT_CHARS: Final = 2_000
-
-
-class SealedFile(Protocol):
-    """What is known of a ciphertext that lies on disk."""
-
-    @property
-    def sha256(self) -> str:
-        """Digest of the ciphertext."""
-        ...
-
-    @property
-    def size_bytes(self) -> int:
-        """Length of the ciphertext."""
-        ...
+_VERSIONS_PER_MAJOR: Final = 10_000
 
 
 class Seal(Protocol):
@@ -82,6 +74,9 @@ class LiveVault:
         folder: where the ciphertexts lie.
         recipients: age recipients, each of whom can open every backup.
         seal: the encryption.
+        restorer: proves the backup by restoring it, and opens the copy; None where that cannot be.
+        level_min: what SG_1 asks for; None asks for a restore where there is a restorer. Nothing is
+            restored where less is settled for.
     """
 
     reader: Login
@@ -89,24 +84,42 @@ class LiveVault:
     folder: Path
     recipients: tuple[str, ...]
     seal: Seal
+    restorer: Restorer | None = None
+    level_min: BackupLevel | None = None
 
-    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
+    @contextmanager
+    def take(self, run: RunHeader, moment: Moment) -> Iterator[KeptBackup]:
         del moment  # the database dates its own snapshot
-        try:
-            with (
-                connected(self.reader, application="cutter backup") as connection,
-                snapshot(connection),
-            ):
-                return self._take(connection, run)
-        except StopBackupFailed as stop:
-            stop.run_id, stop.document_id = run.run_id, run.document_id
-            raise
-        except (Stop, OSError, subprocess.SubprocessError) as error:
-            raise StopBackupFailed(
-                f"the backup could not be taken: {error}",
-                run_id=run.run_id,
-                document_id=run.document_id,
-            ) from error
+        with ExitStack() as stack:
+            with _failing(run):
+                kept = self._kept(run, stack)
+            yield kept
+
+    def _kept(self, run: RunHeader, stack: ExitStack) -> KeptBackup:
+        with (
+            connected(self.reader, application="cutter backup") as connection,
+            snapshot(connection),
+        ):
+            major = connection.info.server_version // _VERSIONS_PER_MAJOR
+            name = connection.info.dbname
+            receipt, sealed = self._sealed(connection, run)
+        restorer = self.restorer
+        unasked = receipt.level_min is receipt.level
+        if restorer is None or unasked or restorer.binaries.major != major:
+            # A dump goes into a newer server, but what runs there is not what runs here.
+            return KeptBackup(receipt, None)
+        expected = receipt.snapshot_sha256
+        restored = stack.enter_context(
+            restorer.restored(sealed, name, run, expected_sha256=expected)
+        )
+        receipt = replace(
+            receipt,
+            restored_sha256=restored.content_sha256,
+            restore_server_version=restored.server_version,
+        )
+        if restored.stage is None:
+            return KeptBackup(receipt, None)
+        return KeptBackup(replace(receipt, level=BackupLevel.RESTORED_AND_EQUAL), restored.stage)
 
     def document_rows_sha256(self, document_id: str) -> str:
         with (
@@ -116,7 +129,7 @@ class LiveVault:
             rows = select_on(connection)(DOCUMENT_ROWS_SHA256, {"document_id": document_id})
         return str(rows[0]["sha256"])
 
-    def _take(self, connection: Connection, run: RunHeader) -> BackupReceipt:
+    def _sealed(self, connection: Connection, run: RunHeader) -> tuple[BackupReceipt, SealedFile]:
         # The transaction that keeps the snapshot alive is idle for as long as the dump takes.
         connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{DUMP_TIMEOUT_S}s'")
         head = connection.execute(
@@ -129,7 +142,9 @@ class LiveVault:
         content = select(CONTENT_SHA256, {})[0]
         document = select(DOCUMENT_ROWS_SHA256, {"document_id": run.document_id})[0]
         sealed = self._dump(head[0], self._free_path(run.run_id))
-        return BackupReceipt(
+        dumped = BackupLevel.DUMPED_AND_ENCRYPTED
+        usual = dumped if self.restorer is None else BackupLevel.RESTORED_AND_EQUAL
+        receipt = BackupReceipt(
             sha256=sealed.sha256,
             byte_len=sealed.size_bytes,
             tables=tuple(name for (name,) in tables if name not in UNGOVERNED_TABLES),
@@ -140,8 +155,10 @@ class LiveVault:
             encrypted=True,
             taken_utc=utc_text(head[1]),
             wal_lsn=head[2],
-            level=LEVEL,
+            level=dumped,
+            level_min=usual if self.level_min is None else self.level_min,
         )
+        return receipt, sealed
 
     def _free_path(self, run_id: str) -> Path:
         """Return a name that no file has: a backup is never replaced, a repeated one is another."""
@@ -184,9 +201,23 @@ def _ended_well(dump: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
     status = dump.wait(timeout=DUMP_TIMEOUT_S)
     if status == 0:
         return
-    complaints.seek(0)
-    said = complaints.read(_COMPLAINT_CHARS).decode("utf-8", "replace").strip()
-    raise StopBackupFailed(f"pg_dump ended with status {status}: {said}")
+    raise StopBackupFailed(f"pg_dump ended with status {status}: {complaint(complaints)}")
+
+
+@contextmanager
+def _failing(run: RunHeader) -> Iterator[None]:
+    """Inside the context, whatever does not work arrives as this run's failed backup."""
+    try:
+        yield
+    except StopBackupFailed as stop:
+        stop.run_id, stop.document_id = run.run_id, run.document_id
+        raise
+    except (Stop, OSError, subprocess.SubprocessError) as error:
+        raise StopBackupFailed(
+            f"the backup could not be taken or not be restored: {error}",
+            run_id=run.run_id,
+            document_id=run.document_id,
+        ) from error
 
 
 @contextmanager
@@ -203,8 +234,7 @@ def _private_login(login: Login) -> Iterator[tuple[str, dict[str, str]]]:
         given["user"] = login.role
     if login.password_file is not None:
         password = read_password(login.password_file)
-    kept = {key: os.environ[key] for key in ("PATH", "LANG", "HOME") if key in os.environ}
-    environment = {**kept, "LC_ALL": "C"}
+    environment = program_environment()
     if password is None:
         yield make_conninfo("", **given), environment
         return

@@ -148,6 +148,13 @@ def consume(connection: Connection, fence: int, consumption: Consumption) -> Non
         raise StopApprovalInvalid(
             f"no signature of key {', '.join(missing)} was offered", run_id=consumption.run_id
         )
+    spend(connection, fence, consumption, [signed[key_id] for key_id in consumption.key_ids])
+
+
+def spend(
+    connection: Connection, fence: int, consumption: Consumption, armors: Sequence[bytes]
+) -> None:
+    """The approval is spent with these armours, one for each of its keys; nobody looked at them."""
     arrays.teach(connection)
     with translated(run_id=consumption.run_id):
         parameters = {
@@ -157,7 +164,7 @@ def consume(connection: Connection, fence: int, consumption: Consumption) -> Non
             "request": consumption.request,
             "persons": arrays.texts(consumption.persons),
             "key_ids": arrays.texts(consumption.key_ids),
-            "armors": arrays.byte_strings([signed[key_id] for key_id in consumption.key_ids]),
+            "armors": arrays.byte_strings(list(armors)),
         }
         row = connection.execute(_CONSUME.encode(), parameters).fetchone()
     accepted(row, run_id=consumption.run_id)

@@ -26,7 +26,7 @@ from cutter_agent.orchestrator.history import (
     RunHeader,
     RunHistory,
 )
-from cutter_agent.orchestrator.orders import BackupReceipt, Consumption
+from cutter_agent.orchestrator.orders import Consumption
 from cutter_agent.orchestrator.ports import (
     BackupVault,
     Claim,
@@ -39,6 +39,7 @@ from cutter_agent.orchestrator.ports import (
 )
 from cutter_agent.orchestrator.queries import DOCUMENT_ROWS_SHA256, ENACTING_RUN
 from cutter_agent.orchestrator.states import Mode, Role
+from cutter_agent.orchestrator.vault import KeptBackup, Tally
 from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant
 from cutter_agent.orchestrator.world import Moment
 from cutter_agent.postgres import history
@@ -53,7 +54,7 @@ from cutter_agent.postgres.connect import (
     translated,
 )
 from cutter_agent.postgres.statements import statement
-from cutter_agent.postgres.verify import LiveLedger, LiveVerifier
+from cutter_agent.postgres.verify import LiveLedger, LiveTally, LiveVerifier
 from cutter_agent.postgres.write import WRITE_GATE, LiveWriter, accepted
 
 _DRIVE_LOCK: Final = """
@@ -111,9 +112,10 @@ class FreshRows:
     select: Select
     effects: Effects
 
-    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
-        with self.effects.one("take_backup"):
-            return self.vault.take(run, moment)
+    @contextmanager
+    def take(self, run: RunHeader, moment: Moment) -> Iterator[KeptBackup]:
+        with self.effects.one("take_backup"), self.vault.take(run, moment) as kept:
+            yield kept
 
     def document_rows_sha256(self, document_id: str) -> str:
         return str(self.select(DOCUMENT_ROWS_SHA256, {"document_id": document_id})[0]["sha256"])
@@ -319,6 +321,7 @@ class LiveSite:
         bound: dict[type, object] = {
             BackupVault: FreshRows(self._equipment.vault, select_on(connection), self._effects),
             Ledger: LiveLedger(connection),
+            Tally: LiveTally(connection),
         }
         if verifies:
             bound[Verifier] = LiveVerifier(

@@ -19,6 +19,9 @@ from cutter_agent.postgres.connect import Connection, Login, connected, translat
 
 SERVER_VERSION_MIN: Final = 150000
 
+# The global form: the one per schema cannot take PUBLIC's built-in right away.
+_DEFAULT_PRIVILEGES: Final = "ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC"
+
 _MIGRATION_TABLE: Final = """
 CREATE SCHEMA IF NOT EXISTS cutter_migration;
 COMMENT ON SCHEMA cutter_migration IS 'Which schema files ran here, with their digests.';
@@ -69,6 +72,29 @@ def migrate(
             applied = _as_owner(connection, wanted)
             _walls(connection)
     return applied
+
+
+def prepare_roles(login: Login, passwords: Mapping[str, str]) -> None:
+    """The server has our roles and default privileges: what is in no dump of a database.
+
+    Raises:
+        StopGrantDelta: the login may not make roles.
+    """
+    with connected(login, application="cutter restore") as connection, translated():
+        _roles(connection, passwords)
+        connection.execute(f"SET ROLE {ROLE_OWNER}")
+        connection.execute(_DEFAULT_PRIVILEGES)
+        connection.execute("RESET ROLE")
+
+
+def build_walls(login: Login) -> None:
+    """The database has the walls that the login may build, as after a migration."""
+    with (
+        connected(login, application="cutter restore") as connection,
+        translated(),
+        _alone(connection),
+    ):
+        _walls(connection)
 
 
 def _check_server(connection: Connection) -> None:
@@ -148,8 +174,7 @@ def _as_owner(connection: Connection, wanted: Mapping[str, bytes]) -> list[str]:
     connection.execute(f"SET ROLE {ROLE_OWNER}")
     try:
         with connection.transaction():
-            # The global form: the one per schema cannot take PUBLIC's built-in right away.
-            connection.execute("ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC")
+            connection.execute(_DEFAULT_PRIVILEGES)
             connection.execute(_MIGRATION_TABLE.encode())
         applied = _pending(connection, wanted)
         for name in applied:

@@ -6,11 +6,11 @@ from collections.abc import Sequence
 from typing import Final
 
 from cutter_agent.errors import StopEvidenceMismatch
-from cutter_agent.evidence.merkle import HASH_BYTES
+from cutter_agent.evidence.merkle import HASH_BYTES, tree_root
 from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.orders import StoredUnit, VerifyRecord
-from cutter_agent.orchestrator.queries import SOURCE_BYTES
-from cutter_agent.postgres.connect import Connection, translated
+from cutter_agent.orchestrator.queries import DOCUMENT_TALLY, SOURCE_BYTES
+from cutter_agent.postgres.connect import Connection, select_on, translated
 from cutter_agent.postgres.statements import statement
 from cutter_agent.postgres.write import accepted
 
@@ -52,6 +52,28 @@ class LiveLedger:
             ]
 
 
+class LiveTally:
+    """Counts a document's rows, and recomputes roots, over the given connection."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def rows(self, document_id: str) -> str:
+        found = select_on(self._connection)(DOCUMENT_TALLY, {"document_id": document_id})
+        return str(found[0]["tally"])
+
+    def manifest_root(self, envelope_id: str) -> str:
+        return tree_root(manifest_leaves(self._connection, envelope_id)).hex()
+
+
+def manifest_leaves(connection: Connection, envelope_id: str) -> list[bytes]:
+    """Return the leaf hashes of a manifest, in order, from the units' rows as they are now."""
+    with translated(), connection.cursor(binary=True) as cursor:
+        row = cursor.execute(statement("manifest_leaves"), {"envelope_id": envelope_id}).fetchone()
+    joined = b"" if row is None or row[0] is None else bytes(row[0])
+    return [joined[start : start + HASH_BYTES] for start in range(0, len(joined), HASH_BYTES)]
+
+
 class LiveVerifier:
     """The second pair of eyes: reads and records over the verifier's own connection."""
 
@@ -78,12 +100,7 @@ class LiveVerifier:
         return bytes(row[0])
 
     def manifest_leaves(self, envelope_id: str) -> Sequence[bytes]:
-        with translated(), self._connection.cursor(binary=True) as cursor:
-            row = cursor.execute(
-                statement("manifest_leaves"), {"envelope_id": envelope_id}
-            ).fetchone()
-        joined = b"" if row is None or row[0] is None else bytes(row[0])
-        return [joined[start : start + HASH_BYTES] for start in range(0, len(joined), HASH_BYTES)]
+        return manifest_leaves(self._connection, envelope_id)
 
     def results(self, envelope_id: str) -> int:
         with translated():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from itertools import islice
@@ -19,7 +20,7 @@ from cutter_agent.orchestrator.orders import (
     ManifestBlock,
     ManifestReceipt,
 )
-from cutter_agent.orchestrator.warrant import LiveWarrant
+from cutter_agent.orchestrator.warrant import LiveWarrant, RehearsalWarrant
 from cutter_agent.postgres import arrays
 from cutter_agent.postgres.connect import Connection, translated
 
@@ -58,36 +59,25 @@ SELECT iu.fn_iu_enact(%(run_id)s, %(fence)s, %(change_set_id)s::text::uuid, %(de
 """
 
 
-class LiveWriter:
-    """Writes units under one run's warrant and fence, inside the transaction that is open.
+class SqlWriter(ABC):
+    """Writes units under one run's fence, inside the transaction that is open.
 
-    Raises:
-        ProductionExecutionNotAuthorized: it is made without a live warrant, or with another run's.
+    Who may have one, and for which database, is what its two kinds are about.
     """
 
     def __init__(
-        self,
-        connection: Connection,
-        *,
-        run_id: str,
-        fence: int,
-        warrant: LiveWarrant,
-        effects: Effects = UNWATCHED,
+        self, connection: Connection, *, run_id: str, fence: int, effects: Effects = UNWATCHED
     ) -> None:
-        given: object = warrant  # whatever a caller without a type checker brings
-        if not isinstance(given, LiveWarrant) or given.run_id != run_id:
-            raise ProductionExecutionNotAuthorized(
-                "a live writer was asked for without this run's live warrant", run_id=run_id
-            )
         arrays.teach(connection)
         self._connection = connection
-        self._warrant = warrant
         self._effects = effects
+        self._run_id = run_id
         self._run = {"run_id": run_id, "fence": fence}
 
     @property
-    def warrant(self) -> LiveWarrant:
-        return self._warrant
+    @abstractmethod
+    def warrant(self) -> LiveWarrant | RehearsalWarrant:
+        """What entitles this writer to write."""
 
     def mint_change_set(self, change_set: ChangeSet) -> None:
         self._call(
@@ -162,10 +152,39 @@ class LiveWriter:
     def _call(self, effect: str, sql: str, **parameters: object) -> dict[str, Any]:
         with self._effects.one(effect), self._translated():
             row = self._connection.execute(sql.encode(), {**self._run, **parameters}).fetchone()
-        return accepted(row, run_id=self._warrant.run_id)
+        return accepted(row, run_id=self._run_id)
 
     def _translated(self) -> AbstractContextManager[None]:
-        return translated(run_id=self._warrant.run_id)
+        return translated(run_id=self._run_id)
+
+
+class LiveWriter(SqlWriter):
+    """The writer of a deployment's database.
+
+    Raises:
+        ProductionExecutionNotAuthorized: it is made without a live warrant, or with another run's.
+    """
+
+    def __init__(
+        self,
+        connection: Connection,
+        *,
+        run_id: str,
+        fence: int,
+        warrant: LiveWarrant,
+        effects: Effects = UNWATCHED,
+    ) -> None:
+        given: object = warrant  # whatever a caller without a type checker brings
+        if not isinstance(given, LiveWarrant) or given.run_id != run_id:
+            raise ProductionExecutionNotAuthorized(
+                "a live writer was asked for without this run's live warrant", run_id=run_id
+            )
+        super().__init__(connection, run_id=run_id, fence=fence, effects=effects)
+        self._warrant = warrant
+
+    @property
+    def warrant(self) -> LiveWarrant:
+        return self._warrant
 
 
 def accepted(row: Sequence[Any] | None, *, run_id: str | None = None) -> dict[str, Any]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 from cutter_agent.errors import StopEvidenceMismatch, StopReplayConflict
@@ -11,12 +12,17 @@ from cutter_agent.evidence.merkle import tree_root
 from cutter_agent.orchestrator.effects import Effects
 from cutter_agent.orchestrator.grants import ROLE_VERIFY
 from cutter_agent.orchestrator.history import RunHeader
-from cutter_agent.orchestrator.orders import BackupReceipt, StoredUnit, VerifyRecord
+from cutter_agent.orchestrator.orders import (
+    BackupLevel,
+    BackupReceipt,
+    StoredUnit,
+    VerifyRecord,
+)
+from cutter_agent.orchestrator.vault import KeptBackup
 from cutter_agent.orchestrator.world import Moment
 from cutter_agent.rehearsal.rows import ResultRow
 from cutter_agent.rehearsal.tables import Tables
 
-SIMULATED: Final = "SIMULATED"
 RECIPIENT: Final = "rehearsal"
 _SEAL: Final = b"a rehearsal's backup; nothing is sealed\n"
 
@@ -47,6 +53,21 @@ class RehearsalLedger:
             )
             for row in self._tables.versions_of(change_set_id)
         )
+
+
+class RehearsalTally:
+    """Counts the world's rows."""
+
+    def __init__(self, tables: Tables) -> None:
+        """Bind the world's tables."""
+        self._tables = tables
+
+    def rows(self, document_id: str) -> str:
+        return self._tables.tally(document_id)
+
+    def manifest_root(self, envelope_id: str) -> str:
+        blocks = self._tables.blocks_of(envelope_id)
+        return tree_root([self._tables.leaf_of(block) for block in blocks]).hex()
 
 
 class RehearsalVerifier:
@@ -113,12 +134,13 @@ class RehearsalVault:
         self._tables = tables
         self._effects = effects
 
-    def take(self, run: RunHeader, moment: Moment) -> BackupReceipt:
+    @contextmanager
+    def take(self, run: RunHeader, moment: Moment) -> Iterator[KeptBackup]:
         """The receipt over all rows as they are; the run's creation stands for the time of taking."""
         with self._effects.one("take_backup"):
             rows = self._tables.canonical()
             counters = self._tables.counters()
-            return BackupReceipt(
+            receipt = BackupReceipt(
                 sha256=sha256_hex(_SEAL + rows),
                 byte_len=len(_SEAL) + len(rows),
                 tables=tuple(counters),
@@ -129,8 +151,10 @@ class RehearsalVault:
                 encrypted=True,
                 taken_utc=moment.utc,
                 wal_lsn="none",
-                level=SIMULATED,
+                level=BackupLevel.SIMULATED,
+                level_min=BackupLevel.SIMULATED,
             )
+            yield KeptBackup(receipt, None)
 
     def document_rows_sha256(self, document_id: str) -> str:
         return sha256_hex(self._tables.canonical(document_id))

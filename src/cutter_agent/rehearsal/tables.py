@@ -268,3 +268,13 @@ class Tables:
             )
             dump.append(canonical_bytes(table.name) + b":[" + b",".join(lines) + b"]")
         return b"{" + b",".join(dump) + b"}"
+
+    def tally(self, document_id: str) -> str:
+        """How many rows of the document each table has, decisions left out."""
+        counts = {self.blobs.name: len({v.body_sha256 for v in self._versions(document_id)})}
+        for table in set(self.every) - {self.blobs, self.decisions}:
+            counts[table.name] = sum(row.document_id == document_id for row in table)
+        return ",".join(f"{name}={rows}" for name, rows in sorted(counts.items()) if rows)
+
+    def _versions(self, document_id: str) -> Iterator[VersionRow]:
+        return (row for row in self.versions if row.document_id == document_id)

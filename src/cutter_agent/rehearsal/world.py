@@ -18,8 +18,14 @@ from cutter_agent.orchestrator.ports import (
     VerifierSigner,
     Writer,
 )
+from cutter_agent.orchestrator.vault import Tally
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
-from cutter_agent.rehearsal.readers import RehearsalLedger, RehearsalVault, RehearsalVerifier
+from cutter_agent.rehearsal.readers import (
+    RehearsalLedger,
+    RehearsalTally,
+    RehearsalVault,
+    RehearsalVerifier,
+)
 from cutter_agent.rehearsal.rows import (
     DecisionRow,
     DocumentRow,
@@ -69,6 +75,7 @@ class RehearsalWorld(Simulator):
         return {
             Writer: self.writer(warrant),
             Ledger: self.ledger(),
+            Tally: RehearsalTally(self.tables),
             Verifier: self.verifier(),
             BackupVault: RehearsalVault(self.tables, effects=self._effects),
             ExecutorSigner: self.executor,

@@ -7,6 +7,8 @@ import pytest
 from cutter_agent.document.cutplan import Change
 from cutter_agent.errors import StopDocumentUnknown, StopReplayConflict
 from cutter_agent.evidence.ed25519 import signature_fits
+from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.orders import BackupReceipt
 from cutter_agent.orchestrator.phases.pre_write_backup import GOVERNED_TABLES
 from cutter_agent.orchestrator.ports import (
     BackupVault,
@@ -16,10 +18,11 @@ from cutter_agent.orchestrator.ports import (
     VerifierSigner,
     Writer,
 )
+from cutter_agent.orchestrator.vault import Tally
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
 from cutter_agent.orchestrator.world import Moment
 from cutter_agent.rehearsal import EnactResult, InMemoryDiscoverer, IUCreateResult
-from cutter_agent.rehearsal.readers import RehearsalVault
+from cutter_agent.rehearsal.readers import RehearsalTally, RehearsalVault
 from cutter_agent.rehearsal.rows import Table
 from cutter_agent.rehearsal.signers import RehearsalSigner
 from worlds.small import (
@@ -45,6 +48,7 @@ def test_every_effect_port_is_there() -> None:
         BackupVault,
         ExecutorSigner,
         VerifierSigner,
+        Tally,
     }
 
 
@@ -166,21 +170,37 @@ def test_a_trigger_check_sees_a_table_that_lets_rows_change(
     assert "delete a row of iu.unit_version" in leaks
 
 
+def taken(vault: RehearsalVault, run: RunHeader) -> BackupReceipt:
+    with vault.take(run, MOMENT) as kept:
+        assert kept.copy is None
+        return kept.receipt
+
+
 def test_the_backup_digests_real_rows_and_says_that_it_is_simulated() -> None:
     world = world_of()
     vault = world.ports(RehearsalWarrant(RUN_ID))[BackupVault]
     assert isinstance(vault, RehearsalVault)
-    first, again = vault.take(world.run, MOMENT), vault.take(world.run, MOMENT)
+    first, again = taken(vault, world.run), taken(vault, world.run)
     assert first == again
     assert (first.level, first.recipients) == ("SIMULATED", ("rehearsal",))
     assert set(GOVERNED_TABLES) <= set(first.tables)
     assert first.document_rows_sha256 == vault.document_rows_sha256(DOC)
     world.create_units()
-    after = vault.take(world.run, MOMENT)
+    after = taken(vault, world.run)
     assert after.snapshot_sha256 != first.snapshot_sha256
     assert after.sha256 != first.sha256
     assert vault.document_rows_sha256(DOC) != first.document_rows_sha256
     assert after.rows > first.rows
+
+
+def test_a_tally_counts_the_documents_rows_alone() -> None:
+    world = world_of()
+    tally = world.ports(RehearsalWarrant(RUN_ID))[Tally]
+    assert isinstance(tally, RehearsalTally)
+    assert tally.rows(DOC) == "iu.source_document=1,iu.source_version=1"
+    world.create_units()
+    assert "iu.text_blob=3,iu.unit_version=3" in tally.rows(DOC)
+    assert tally.rows("NOBODY") == ""
 
 
 def test_a_documents_rows_are_its_own() -> None:

@@ -17,6 +17,7 @@ from cutter_agent.orchestrator.phases.pre_write_backup import BackupTaken, is_fr
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.ports import BackupVault, Ledger, Writer
 from cutter_agent.orchestrator.reading import Reading
+from cutter_agent.orchestrator.vault import Tally
 from cutter_agent.orchestrator.world import Moment
 
 
@@ -32,6 +33,7 @@ class LegACut(Evidence):
     kept: int
     anchored: int
     document_rows_sha256: str
+    tally: str
     judged_utc: str
 
     @invariant()
@@ -66,6 +68,13 @@ class LegACut(Evidence):
             backup.taken_utc, self.judged_utc
         )
 
+    @invariant()
+    def equals_rehearsal(self, backup: BackupTaken) -> bool:
+        """The document has exactly the rows that it had in the rehearsal after this phase."""
+        if backup.rehearsed is None:
+            return backup.may_go_unrehearsed
+        return self.tally == backup.rehearsed.leg_a
+
 
 def cut_leg_a(
     run: RunHeader,
@@ -76,6 +85,7 @@ def cut_leg_a(
     vault: BackupVault,
     writer: Writer,
     ledger: Ledger,
+    tally: Tally,
     moment: Moment,
 ) -> LegACut:
     """Mint the change set and write every draft in this one transaction; read them back.
@@ -112,5 +122,6 @@ def cut_leg_a(
             for unit in held
         ),
         document_rows_sha256=rows_before,
+        tally=tally.rows(run.document_id),
         judged_utc=moment.utc,
     )

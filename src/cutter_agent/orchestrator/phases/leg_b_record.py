@@ -19,9 +19,11 @@ from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import Manifest
 from cutter_agent.orchestrator.phases.cut_leg_a import LegACut
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
+from cutter_agent.orchestrator.phases.pre_write_backup import BackupTaken
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.ports import ExecutorSigner, Writer
 from cutter_agent.orchestrator.reading import Reading
+from cutter_agent.orchestrator.vault import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +41,7 @@ class LegBRecorded(Evidence):
     executor_public_hex: str
     signatures: int
     signature_verifies: bool
+    tally: str
     simulated: bool
 
     @invariant()
@@ -60,6 +63,16 @@ class LegBRecorded(Evidence):
         """The affected rows are the units created, changed and to be retired, no more and no less."""
         return self.affected_rows == plan.created + plan.changed + plan.retired
 
+    @invariant()
+    def equals_rehearsal(self, backup: BackupTaken) -> bool:
+        """Root and rows are exactly those that the rehearsal had after this phase."""
+        if backup.rehearsed is None:
+            return backup.may_go_unrehearsed
+        return (self.manifest_root, self.tally) == (
+            backup.rehearsed.root_sha256,
+            backup.rehearsed.leg_b,
+        )
+
 
 def leg_b_record(
     run: RunHeader,
@@ -70,6 +83,7 @@ def leg_b_record(
     reading: Reading,
     signer: ExecutorSigner,
     writer: Writer,
+    tally: Tally,
 ) -> LegBRecorded:
     """Seal the manifest with the executor's key and record it in this one transaction.
 
@@ -103,6 +117,7 @@ def leg_b_record(
         executor_public_hex=signer.public_raw.hex(),
         signatures=receipt.signatures,
         signature_verifies=stated == statement,
+        tally=tally.rows(run.document_id),
         simulated=signer.simulated,
     )
 

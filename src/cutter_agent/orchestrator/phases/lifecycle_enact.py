@@ -11,9 +11,13 @@ from cutter_agent.orchestrator.orders import EnactOrder
 from cutter_agent.orchestrator.pauses.sg_2_lifecycle import LifecycleAuthorizationRequested
 from cutter_agent.orchestrator.phases.cut_leg_a import LegACut
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
+from cutter_agent.orchestrator.phases.leg_b_record import LegBRecorded
 from cutter_agent.orchestrator.phases.mark import Marked
+from cutter_agent.orchestrator.phases.pre_write_backup import BackupTaken
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
+from cutter_agent.orchestrator.phases.write_verify import WriteVerified
 from cutter_agent.orchestrator.ports import Writer
+from cutter_agent.orchestrator.vault import Tally
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,6 +32,8 @@ class LifecycleEnacted(Evidence):
     retired: int
     log_rows: int
     in_force: int
+    root_in_database: str
+    tally: str
 
     @invariant()
     def sg2_approval_recorded(
@@ -65,13 +71,30 @@ class LifecycleEnacted(Evidence):
             and self.retired == plan.retired
         )
 
+    @invariant()
+    def enacted_root_is_verified(self, verified: WriteVerified) -> bool:
+        """The units' rows still give the root that the verifier signed."""
+        return self.root_in_database == verified.root_in_database
+
+    @invariant()
+    def equals_rehearsal(self, backup: BackupTaken) -> bool:
+        """Root and rows are exactly those that the rehearsal had after this phase."""
+        if backup.rehearsed is None:
+            return backup.may_go_unrehearsed
+        return (self.root_in_database, self.tally) == (
+            backup.rehearsed.root_sha256,
+            backup.rehearsed.enacted,
+        )
+
 
 def lifecycle_enact(
     run: RunHeader,
     source: SourcePinned,
     cut: LegACut,
+    recorded: LegBRecorded,
     approved: LifecycleApproved,
     writer: Writer,
+    tally: Tally,
 ) -> LifecycleEnacted:
     """Enact the change set in this one transaction.
 
@@ -97,4 +120,6 @@ def lifecycle_enact(
         retired=receipt.retired,
         log_rows=receipt.log_rows,
         in_force=receipt.in_force,
+        root_in_database=tally.manifest_root(recorded.manifest_envelope_id),
+        tally=tally.rows(run.document_id),
     )

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from cutter_agent.errors import StopBackupFailed
 from cutter_agent.evidence.invariant import Evidence, invariant
 from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.orders import BackupLevel, Rehearsed
+from cutter_agent.orchestrator.phases.cutplan import CutPlanned
+from cutter_agent.orchestrator.phases.mark import Marked
+from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.ports import BackupVault
+from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.states import GATE_TTL_S, PHASE_SOFT_CAP_S, Gate
+from cutter_agent.orchestrator.vault import DressRehearsal, KeptBackup
 from cutter_agent.orchestrator.world import Moment
 
 SHA256_HEX_DIGITS = 64
@@ -45,7 +51,7 @@ def is_fresh(taken_utc: str, now_utc: str) -> bool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BackupTaken(Evidence):
-    """The sealed backup: its digest, its scope, and the rows it was taken of."""
+    """The sealed backup, its scope and rows; how far it was proven, and what was rehearsed on it."""
 
     backup_sha256: str
     byte_len: int
@@ -59,7 +65,18 @@ class BackupTaken(Evidence):
     taken_utc: str
     judged_utc: str
     wal_lsn: str
-    level: str
+    level: BackupLevel
+    level_min: BackupLevel
+    restored: bool
+    restored_sha256: str
+    restore_server_version: str
+    rehearsed: Rehearsed | None
+
+    @property
+    def may_go_unrehearsed(self) -> bool:
+        """True if the deployment settles for a backup that nobody restored."""
+        below = self.level is not BackupLevel.RESTORED_AND_EQUAL
+        return below and self.level.reaches(self.level_min)
 
     @invariant(stop=StopBackupFailed)
     def backup_sha_pinned(self) -> bool:
@@ -86,14 +103,63 @@ class BackupTaken(Evidence):
             self.taken_utc, self.judged_utc
         )
 
+    @invariant(stop=StopBackupFailed)
+    def backup_restores(self) -> bool:
+        """The backup was restored and its tables hash to the snapshot's, unless less is settled for."""
+        equal = self.restored and self.restored_sha256 == self.snapshot_sha256
+        return (
+            self.restored == equal == (self.level is BackupLevel.RESTORED_AND_EQUAL)
+        ) and self.level.reaches(self.level_min)
 
-def pre_write_backup(run: RunHeader, vault: BackupVault, moment: Moment) -> BackupTaken:
-    """Take the backup, then read the document's rows once more.
+    @invariant(stop=StopBackupFailed)
+    def backup_rehearsed(self, source: SourcePinned, plan: CutPlanned) -> bool:
+        """On the restored copy the same functions wrote the planned manifest and put it in force."""
+        if self.rehearsed is None:
+            return not self.restored
+        return (
+            self.restored
+            and self.rehearsed.root_sha256 == plan.manifest_root
+            and self.rehearsed.functions_sha256 == source.facts.functions_sha256
+        )
+
+
+def pre_write_backup(
+    run: RunHeader,
+    source: SourcePinned,
+    marked: Marked,
+    plan: CutPlanned,
+    reading: Reading,
+    vault: BackupVault,
+    rehearsal: DressRehearsal,
+    moment: Moment,
+) -> BackupTaken:
+    """Take the backup, read the document's rows once more, and rehearse the write on its copy.
 
     Raises:
-        StopBackupFailed: it could not be taken.
+        StopBackupFailed: it could not be taken, or not be restored.
+        StopInvariantFailed: the rehearsal stopped.
     """
-    receipt = vault.take(run, moment)
+    with vault.take(run, moment) as kept:
+        taken = _taken(run, kept, vault, moment)
+        if kept.copy is None:
+            return taken
+        # The copy has no copy of its own: there, nothing was restored or rehearsed before.
+        simulated = BackupLevel.SIMULATED
+        inside = replace(taken, level=simulated, level_min=simulated, restored=False)
+        earlier = {
+            RunHeader: run,
+            SourcePinned: source,
+            Marked: marked,
+            CutPlanned: plan,
+            Reading: reading,
+            BackupTaken: inside,
+            Moment: Moment(taken.judged_utc),
+        }
+        return replace(taken, rehearsed=rehearsal.play(kept.copy, run, earlier))
+
+
+def _taken(run: RunHeader, kept: KeptBackup, vault: BackupVault, moment: Moment) -> BackupTaken:
+    receipt = kept.receipt
     return BackupTaken(
         backup_sha256=receipt.sha256,
         byte_len=receipt.byte_len,
@@ -108,4 +174,9 @@ def pre_write_backup(run: RunHeader, vault: BackupVault, moment: Moment) -> Back
         judged_utc=max(moment.utc, receipt.taken_utc),
         wal_lsn=receipt.wal_lsn,
         level=receipt.level,
+        level_min=receipt.level_min,
+        restored=bool(receipt.restored_sha256),
+        restored_sha256=receipt.restored_sha256,
+        restore_server_version=receipt.restore_server_version,
+        rehearsed=None,
     )

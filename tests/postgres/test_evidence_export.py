@@ -189,6 +189,10 @@ def test_persons_whom_the_policy_does_not_let_decide_are_found(deployed: Deploye
     for place, entry in enumerate(good.log_entries):
         rest = (*good.log_entries[:place], *good.log_entries[place + 1 :])
         assert failed(replace(good, log_entries=rest)) == {"log_tells_of_it"}, entry.name
+    for place, growth in enumerate(good.log_growth):
+        assert f"log_checkpoint: {place + 1}:".encode() in good.requests[place].body, growth.name
+        rest = (*good.log_growth[:place], *good.log_growth[place + 1 :])
+        assert failed(replace(good, log_growth=rest)) == {"log_tells_of_it"}, growth.name
     other = replace(good, signers=good.signers[:-1])
     assert "signers_are_the_policys" in failed(other)
 
@@ -211,7 +215,12 @@ def test_persons_whom_the_policy_does_not_let_decide_are_found(deployed: Deploye
         (
             "cutter_governance.transparency_log",
             "DELETE FROM {} WHERE kind = 'enactment'",
-            "log_tells_of_it",
+            "is not the one that SG1-|log_tells_of_it",
+        ),
+        (
+            "cutter_governance.transparency_log",
+            "UPDATE {} SET payload = payload || '\\x20' WHERE seq = 0",
+            "is not the one that SG1-",
         ),
         ("cutter_governance.signature", "DELETE FROM {} WHERE person = 'bob'", "was_followed"),
     ],

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
-from cutter_agent.bootstrap.log import entries_of, log_note_key
+from cutter_agent.bootstrap.log import entries_of, growth_of, log_note_key
 from cutter_agent.bootstrap.trust import policy_signers
 from cutter_agent.document.plan_rows import plan_bytes
 from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRefusedInput
@@ -140,11 +140,14 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
     reading = _reading(desk, context)
     approvals = () if simulated else run_proof.used_approvals(select, context.run_id)
     executor, verifier = _simulated_seals(context) if simulated else _live_seals(desk, context)
+    requests = _asked(context) if simulated else tuple(_approved(context, approvals))
+    policy_sha256 = pinned.facts.policy_sha256
+    entries = () if simulated else entries_of(desk, context.run_id, policy_sha256)
     return BundleContents(
         run_id=context.run_id,
         document_id=context.document_id,
         simulated=simulated,
-        requests=_asked(context) if simulated else tuple(_approved(context, approvals)),
+        requests=requests,
         executor_envelope=executor,
         executor_key=bytes.fromhex(recorded.executor_public_hex),
         verifier_envelope=verifier,
@@ -155,9 +158,8 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
         signers=_signers_of(policy.body),
         documents=_documents(context, approvals),
         log_key=None if simulated else log_note_key(desk),
-        log_entries=()
-        if simulated
-        else entries_of(desk, context.run_id, pinned.facts.policy_sha256),
+        log_entries=entries,
+        log_growth=growth_of(desk, requests, entries) if entries else (),
         policy_signatures=tuple(SignatureFile(s.person, s.armor) for s in policy.signatures),
     )
 

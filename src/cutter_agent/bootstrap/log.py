@@ -6,15 +6,21 @@ that the database does not have.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cutter_agent.errors import StopEvidenceMismatch
-from cutter_agent.evidence.bundle import LogEntry
+from cutter_agent.evidence.bundle import LogEntry, LogGrowth, SignedRequest
+from cutter_agent.evidence.bundle_check import request_header
 from cutter_agent.evidence.checkpoint import (
     Checkpoint,
+    GrowthProof,
     InclusionProof,
     NoteKey,
+    head_text,
+    parse_inclusion_proof,
     sign_checkpoint,
+    verify_checkpoint,
 )
 from cutter_agent.evidence.merkle import Tree, leaf_hash
 from cutter_agent.orchestrator.grants import ROLE_READER
@@ -66,6 +72,33 @@ def entries_of(desk: Desk, run_id: str, policy_sha256: str) -> tuple[LogEntry, .
         )
         for each in records
     )
+
+
+def growth_of(
+    desk: Desk, requests: Sequence[SignedRequest], entries: Sequence[LogEntry]
+) -> tuple[LogGrowth, ...]:
+    """The head that each request names, signed, and the proof that the log only grew since.
+
+    Raises:
+        StopEvidenceMismatch: the log is not the one that an approver saw.
+    """
+    from cutter_agent.postgres.deployment import log_leaves
+
+    tree = Tree(log_leaves(desk.access.login(ROLE_READER)))
+    newest = parse_inclusion_proof(entries[-1].proof).checkpoint
+    size = verify_checkpoint(newest, log_note_key(desk)).size
+    grown = []
+    for request in requests:
+        named = request_header(request.body).get("log_checkpoint", "")
+        old = int(named.partition(":")[0]) if named.partition(":")[0].isdecimal() else size + 1
+        if old > size or named != head_text(old, tree.root(old)):
+            raise StopEvidenceMismatch(
+                f"the log is not the one that {request.name} names", expected=named[:80]
+            )
+        proof = tree.consistency_proof(old, size) if old else ()
+        note = GrowthProof(old, proof, newest).encode()
+        grown.append(LogGrowth(request.name, signed_head(desk, tree, old), note))
+    return tuple(grown)
 
 
 def _key(desk: Desk) -> MachineKey:

@@ -94,6 +94,11 @@ class Checkpoint:
         return f"{self.origin}\n{self.size}\n{_encode(self.root)}\n".encode()
 
 
+def head_text(size: int, root: bytes) -> str:
+    """A tree head in one word, as an approval request names it: `<size>:<root in hexadecimal>`."""
+    return f"{size}:{root.hex()}"
+
+
 @dataclass(frozen=True, slots=True)
 class InclusionProof:
     """A record's place in a log and the signed head that it leads to.

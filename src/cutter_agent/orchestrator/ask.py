@@ -236,6 +236,7 @@ class Ask:
         source = context.get(SourcePinned)
         header = ApprovalRequest(
             **_pinned(context),
+            log_checkpoint=self._site.log_head(),
             schema=REQUEST_SCHEMA,
             gate=gate.value,
             run_id=context.run_id,
@@ -295,7 +296,6 @@ def _pinned(context: RunContext) -> dict[str, str]:
         "rehearsal_root": NONE if rehearsed is None else rehearsed.root_sha256,
         "rehearsal_counts": NONE if rehearsed is None else rehearsed.enacted,
         "database": NONE if source is None else source.facts.database,
-        "log_checkpoint": NONE,
         "scope": "enacted_only",
     }
 

@@ -18,6 +18,7 @@ from cutter_agent.errors import (
     StopRunUnknown,
 )
 from cutter_agent.evidence.canonical import Json
+from cutter_agent.orchestrator.approval import NONE
 from cutter_agent.orchestrator.history import (
     EventKind,
     RunDocument,
@@ -154,6 +155,10 @@ class DrySite:
     def nonce(self) -> str:
         """Return 32 fresh hexadecimal digits."""
         return self._store.nonce()
+
+    def log_head(self) -> str:
+        """Return none: a dry run leaves nothing in a log."""
+        return NONE
 
     def open_run(self, header: RunHeader, event: RunEvent) -> str | None:
         """Write the run's first sidecar."""

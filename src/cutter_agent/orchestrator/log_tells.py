@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Mapping
 
 from cutter_agent.errors import StopEvidenceMismatch
 from cutter_agent.evidence.bundle import BundleContents
+from cutter_agent.evidence.bundle_check import request_header
 from cutter_agent.evidence.canonical import Json, parse_canonical, sha256_hex
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
 
@@ -43,7 +45,18 @@ def log_tells(contents: BundleContents) -> str:
     for each in wanted:
         if not any(each.items() <= entry.items() for entry in entries):
             raise StopEvidenceMismatch(f"the log's entries tell of no such {each['kind']}")
+    heads = {_head(growth.older) for growth in contents.log_growth}
+    for request in contents.requests:
+        named = request_header(request.body).get("log_checkpoint", "")
+        if named not in heads:
+            raise StopEvidenceMismatch(f"no signed head of the log is the one of {request.name}")
     return f"{len(wanted)} entries of the log tell of this run, its approvals and its policy"
+
+
+def _head(note: bytes) -> str:
+    """Return the head of a signed note as a request would name it; its signature is checked elsewhere."""
+    _origin, size, root = note.decode().split("\n")[:3]
+    return f"{size}:{base64.b64decode(root).hex()}"
 
 
 def _entry(record: bytes) -> dict[str, Json]:

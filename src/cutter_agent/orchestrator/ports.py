@@ -332,6 +332,10 @@ class Site(Protocol):
         """Return 32 fresh hexadecimal digits."""
         ...
 
+    def log_head(self) -> str:
+        """Return the head of the log as requests name it, `<size>:<root>`, or none without a log."""
+        ...
+
     def open_run(self, header: RunHeader, event: RunEvent) -> str | None:
         """Create the run and its first event; return the run that holds the document instead."""
         ...

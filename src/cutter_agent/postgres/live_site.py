@@ -18,6 +18,8 @@ from cutter_agent.errors import (
     StopRunUnknown,
 )
 from cutter_agent.evidence.canonical import Json
+from cutter_agent.evidence.checkpoint import head_text
+from cutter_agent.evidence.merkle import tree_root
 from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.history import (
     EventKind,
@@ -182,6 +184,13 @@ class LiveSite:
 
     def nonce(self) -> str:
         return secrets.token_hex(16)
+
+    def log_head(self) -> str:
+        connection = self._reading()
+        with snapshot(connection):
+            rows = connection.execute(statement("transparency_leaves"), {}).fetchall()
+        leaves = [bytes(row[0]) for row in rows]
+        return head_text(len(leaves), tree_root(leaves))
 
     def open_run(self, header: RunHeader, event: RunEvent) -> str | None:
         with (

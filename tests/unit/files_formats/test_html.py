@@ -76,3 +76,10 @@ def test_the_size_limit_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_html(b"<p>a").text == b"a\n"
     with pytest.raises(StopOverSize):
         read_html(b"<p>ab")
+
+
+def test_the_limit_of_tags_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "HTML_TAGS_MAX", 2)
+    assert read_html(b"<p>a</p>").text == b"a\n"
+    with pytest.raises(StopOverSize):
+        read_html(b"<p>a<b/></p>")

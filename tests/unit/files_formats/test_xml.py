@@ -108,3 +108,10 @@ def test_the_size_limit_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
     assert read_xml(data).text == b"text\n"
     with pytest.raises(StopOverSize):
         read_xml(data + b" ")
+
+
+def test_the_limit_of_tags_is_exact(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(reader, "XML_TAGS_MAX", 2)
+    assert read_xml(b"<p>a</p>").text == b"a\n"
+    with pytest.raises(StopOverSize):
+        read_xml(b"<p>a<b/></p>")

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 HTML_BYTES_MAX: Final = 32 * 1024 * 1024
+HTML_TAGS_MAX: Final = 2_000_000
+"""A tree of more takes more memory than a reader has."""
 DEPTH_MAX: Final = 250
 _BLOCKS: Final = words(
     "address article aside blockquote body caption center dd details dialog dir div dl dt fieldset "
@@ -62,6 +64,10 @@ def read_html(source: bytes) -> Extracted:
             f"{len(source)} bytes of HTML", expected=f"at most {HTML_BYTES_MAX} bytes of HTML"
         )
     text = _decoded(source)
+    if text.count("<") > HTML_TAGS_MAX:
+        raise StopOverSize(
+            f"{text.count('<')} tags of HTML", expected=f"at most {HTML_TAGS_MAX} tags"
+        )
     _check_nesting(text)
     tree = LexborHTMLParser(text)
     walk = _Walk()

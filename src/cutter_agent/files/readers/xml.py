@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from lxml import etree
 
 XML_BYTES_MAX: Final = 64 * 1024 * 1024
+XML_TAGS_MAX: Final = 4_000_000
+"""A tree of more takes more memory than a reader has."""
 DEPTH_MAX: Final = 150
 HEADING_DEPTH_MAX: Final = 6
 _CELLS: Final = frozenset({"td", "th", "entry"})
@@ -62,6 +64,10 @@ def parsed_xml(source: bytes) -> etree._Element:
     if len(source) > XML_BYTES_MAX:
         raise StopOverSize(
             f"{len(source)} bytes of XML", expected=f"at most {XML_BYTES_MAX} bytes of XML"
+        )
+    if source.count(b"<") > XML_TAGS_MAX:
+        raise StopOverSize(
+            f"{source.count(b'<')} tags of XML", expected=f"at most {XML_TAGS_MAX} tags"
         )
     declared = _ENCODING.match(source[:400])
     if b"\0" in source[:4] or (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -76,6 +77,7 @@ def _decide(
     run: str, *, key: Path | None, person: str | None, yes: bool, reason: str | None, out: Output
 ) -> int:
     from cutter_agent.bootstrap.approvals import sign_request
+    from cutter_agent.bootstrap.witness import remember, witness
     from cutter_agent.cli.signing import sheet_of, signer_for
 
     rejects = reason is not None
@@ -83,6 +85,7 @@ def _decide(
         context = context_of(desk, run)
         sheet = sheet_of(desk, context, rejects=rejects)
         owner, signer = signer_for(desk, out, sheet, key=key, person=person)
+        head = witness(desk, sheet.asked.request_bytes, owner, os.environ)
         _show(sheet, out)
         verb = "refuse" if rejects else "sign"
         gate = sheet.asked.request.gate.name
@@ -91,6 +94,7 @@ def _decide(
             out.say("Nothing was signed.")
             return StopApprovalRequired.exit_status
         path = sign_request(desk.runs_dir, context, person=owner, signer=signer, reject=rejects)
+        remember(desk, head, owner, os.environ)
         if reason is not None:
             from cutter_agent.cli.signing import reason_file
 

@@ -12,12 +12,14 @@ from typing import Final
 
 from cutter_agent.bootstrap.home import SETTINGS, Home
 from cutter_agent.errors import StopRefusedInput
+from cutter_agent.orchestrator.batch_queue import DOCUMENTS_MAX
 from cutter_agent.orchestrator.orders import BackupLevel
 from cutter_agent.orchestrator.states import CANDIDATE_CAP
 
 SCHEMA_VERSION: Final = 1
 SETTINGS_BYTES_MAX: Final = 64 * 1024
 CANDIDATE_CAP_MAX: Final = 10_000_000
+BATCH_DOCUMENTS_MAX: Final = 10_000
 DATABASE_NAME: Final = "cutter"
 OPERATOR: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@.+-]{0,63}")
 _DATABASE: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -53,6 +55,7 @@ class Settings:
         operator: who starts its runs; may never approve one of them.
         execution_enabled: the first of the three locks of live work (Contract 5).
         candidate_cap: how many units a document may have.
+        batch_documents: how many documents a queue may name.
         demo: true for a deployment that `cutter demo` made and may make anew.
         backup_level_min: how far a backup must be proven before SG_1 is asked; None asks for a restore
             wherever this machine has the server's programs.
@@ -62,6 +65,7 @@ class Settings:
     operator: str
     execution_enabled: bool = False
     candidate_cap: int = CANDIDATE_CAP
+    batch_documents: int = DOCUMENTS_MAX
     demo: bool = False
     backup_level_min: BackupLevel | None = None
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
@@ -132,6 +136,8 @@ def render_settings(settings: Settings) -> str:
         f"execution_enabled = {json.dumps(settings.execution_enabled)}\n"
         "# How many units one document may have.\n"
         f"candidate_cap = {settings.candidate_cap}\n"
+        "# How many documents one queue may name.\n"
+        f"batch_documents = {settings.batch_documents}\n"
         "# True only for what `cutter demo` made: it may be thrown away.\n"
         f"demo = {json.dumps(settings.demo)}\n"
         f"{_backup_level_lines(settings.backup_level_min)}"
@@ -171,6 +177,7 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
         operator=str(table["operator"]),
         execution_enabled=table.get("execution_enabled") is True,
         candidate_cap=_whole(table.get("candidate_cap", CANDIDATE_CAP)),
+        batch_documents=_whole(table.get("batch_documents", DOCUMENTS_MAX)),
         demo=table.get("demo") is True,
         backup_level_min=_level(table.get("backup_level_min")),
         database=DatabaseSettings(ServerKind(str(server)), str(name)),
@@ -220,6 +227,10 @@ def _is_cap(value: object) -> bool:
     return value is None or (type(value) is int and 1 <= value <= CANDIDATE_CAP_MAX)
 
 
+def _is_batch_size(value: object) -> bool:
+    return value is None or (type(value) is int and 1 <= value <= BATCH_DOCUMENTS_MAX)
+
+
 _LEVELS: Final = (BackupLevel.RESTORED_AND_EQUAL.value, BackupLevel.DUMPED_AND_ENCRYPTED.value)
 """What may be settled for; nothing simulated ever is."""
 _CHECKS: Final = {
@@ -227,6 +238,7 @@ _CHECKS: Final = {
     "operator": ("is a name of up to 64 letters, digits and _ @ . + -", _is_operator),
     "execution_enabled": ("is true or false", _is_flag),
     "candidate_cap": (f"is a number from 1 to {CANDIDATE_CAP_MAX}", _is_cap),
+    "batch_documents": (f"is a number from 1 to {BATCH_DOCUMENTS_MAX}", _is_batch_size),
     "demo": ("is true or false", _is_flag),
     "backup_level_min": (f"is {' or '.join(_LEVELS)}", _is_level),
 }

@@ -30,20 +30,42 @@ _YES = click.option("--yes", is_flag=True, help="Sign without being asked again.
 
 
 @click.command()
-@_RUN
+@click.argument("run", required=False)
 @_KEY
 @_PERSON
 @_YES
+@click.option(
+    "--batch", type=click.Path(path_type=Path), help="Sign all that waits of this queue, not a RUN."
+)
+@click.option("--without", multiple=True, metavar="CODE", help="Strike a document out of --batch.")
 @speaks()
-def approve(run: str, *, key: Path | None, person: str | None, yes: bool, out: Output) -> int:
+def approve(
+    run: str | None,
+    *,
+    key: Path | None,
+    person: str | None,
+    yes: bool,
+    batch: Path | None,
+    without: tuple[str, ...],
+    out: Output,
+) -> int:
     """Sign what a run asks for.
 
     Shows the review sheet, checks that the signature could count, asks (on a terminal), and leaves
     the signature beside the request. An encrypted key's passphrase is asked for, or read from the file that
-    CUTTER_KEY_PASSPHRASE_FILE names.
+    CUTTER_KEY_PASSPHRASE_FILE names. With --batch every waiting request of a queue is shown and
+    signed in one sitting: one signature a document and gate.
 
     Example: cutter approve RUN --key ~/.ssh/id_ed25519
     """
+    if (run is None) == (batch is None) or (without and batch is None):
+        raise click.UsageError("Name either a RUN or a --batch; --without goes with --batch.")
+    if run is None or batch is not None:
+        from cutter_agent.cli.batch_signing import Sitting, sign_batch
+
+        queue = Path() if batch is None else batch
+        sitting = Sitting(queue=queue, key=key, person=person, without=without, yes=yes)
+        return sign_batch(sitting, _show, out)
     return _decide(run, key=key, person=person, yes=yes, reason=None, out=out)
 
 

@@ -43,6 +43,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
             Row("cut", "cut:cut", "Begin a run of a document."),
             Row("run", "rehearse:run", "Rehearse a whole run."),
             Row("resume", "resume:resume", "Go on with a run."),
+            Row("batch", "batch:command", "Take many documents along the line."),
             Row("orchestrate", "orchestrate:orchestrate", "Older names of cut and resume."),
         ),
     ),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from cutter_agent.bootstrap import Home, Settings, home_of
 from cutter_agent.bootstrap.access import open_access, outside_database
 from cutter_agent.bootstrap.settings import (
+    BATCH_DOCUMENTS_MAX,
     CANDIDATE_CAP_MAX,
     OPERATOR,
     SETTINGS_BYTES_MAX,
@@ -63,6 +64,7 @@ class TestSettings:
         assert settings == Settings(operator="carol")
         assert not settings.execution_enabled
         assert settings.candidate_cap == 1_000
+        assert settings.batch_documents == 100
         assert settings.database.server is ServerKind.EMBEDDED
 
     @given(
@@ -71,6 +73,7 @@ class TestSettings:
             operator=st.from_regex(OPERATOR, fullmatch=True),
             execution_enabled=st.booleans(),
             candidate_cap=st.integers(1, CANDIDATE_CAP_MAX),
+            batch_documents=st.integers(1, BATCH_DOCUMENTS_MAX),
             demo=st.booleans(),
             database=st.builds(
                 DatabaseSettings,
@@ -101,6 +104,8 @@ class TestSettings:
             ({"candidate_cap": 0}, "candidate_cap is a number"),
             ({"candidate_cap": True}, "candidate_cap is a number"),
             ({"candidate_cap": CANDIDATE_CAP_MAX + 1}, "candidate_cap is a number"),
+            ({"batch_documents": 0}, "batch_documents is a number"),
+            ({"batch_documents": BATCH_DOCUMENTS_MAX + 1}, "batch_documents is a number"),
             ({"database": []}, "database is a table"),
             ({"database": {"server": "cloud"}}, "database.server is one of"),
             ({"database": {"name": "no-dash"}}, "database.name is a lower-case word"),

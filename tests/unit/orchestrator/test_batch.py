@@ -105,6 +105,11 @@ def run_ids(night: Night) -> list[str]:
     return list(night.store.run_ids())
 
 
+def drive(night: Night, times: int) -> None:
+    for _ in range(times):
+        night.batch().run()
+
+
 def test_the_sound_documents_close_out_and_the_bad_ones_lie_in_their_queues(
     nights: Callable[..., Night], tmp_path: Path
 ) -> None:
@@ -127,8 +132,12 @@ def test_the_sound_documents_close_out_and_the_bad_ones_lie_in_their_queues(
         stops = list((tmp_path / item.context.run_id).glob(f"STOP-{item.stop_code}-*.md"))
         assert len(stops) == (0 if item.closed else 1), item.document_id
     assert status_json(status)["counts"] == {
-        **{"documents": 6, "closed": 3, "waiting": 0},
-        **{"error": 0, "quarantine": 2, "human_review": 1},
+        "documents": 6,
+        "closed": 3,
+        "waiting": 0,
+        "error": 0,
+        "quarantine": 2,
+        "human_review": 1,
     }
     assert len(run_ids(nights())) == 6
 
@@ -165,8 +174,7 @@ def test_a_kill_in_the_middle_does_nothing_twice(nights: Callable[..., Night], s
     killed = nights()
     killed.killed_at = step
     with pytest.raises(KilledError):
-        for _ in range(3):
-            killed.batch().run()
+        drive(killed, times=3)
     for _ in range(3):
         status = nights().batch().run()
     assert status.state is BatchState.CLOSEOUT

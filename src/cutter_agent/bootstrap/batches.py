@@ -1,0 +1,126 @@
+"""Batches as a deployment drives them: lanes with a desk each, the ledger in the runs folder, approvals beside requests."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import ExitStack
+from queue import Empty, SimpleQueue
+from typing import TYPE_CHECKING, Final
+
+from cutter_agent.bootstrap.access import say_nothing
+from cutter_agent.bootstrap.desk import Desk, open_desk
+from cutter_agent.errors import Stop
+from cutter_agent.orchestrator.ask import pause_request
+from cutter_agent.orchestrator.batch import BatchRunner, Surroundings
+from cutter_agent.orchestrator.batch_lanes import LaneAnswer, LaneOrder, drive_order, stopped_at
+from cutter_agent.orchestrator.run_context import RunContext
+from cutter_agent.orchestrator.states import Mode
+
+if TYPE_CHECKING:
+    from cutter_agent.files.batch_book import FolderBook
+    from cutter_agent.orchestrator.batch_queue import Queue
+
+LANES: Final = 4
+"""Documents that are driven at once unless somebody says otherwise (Contract 10)."""
+
+LANES_MAX: Final = 64
+
+
+class DeskLanes:
+    """Lanes that are threads, each at a desk of its own: its own connections, its own claims."""
+
+    def __init__(
+        self,
+        environ: Mapping[str, str],
+        count: int,
+        *,
+        on_step: Callable[[str], None] = say_nothing,
+    ) -> None:
+        """Name the deployment; a desk is opened when a lane is first needed."""
+        self._environ = environ
+        self._count = count
+        self._on_step = on_step
+        self._idle: SimpleQueue[Desk] = SimpleQueue()
+        self._closing = ExitStack()
+
+    def drive(self, orders: Iterator[LaneOrder]) -> Iterator[LaneAnswer]:
+        """Yield answers as they come; an order is taken only when a lane is free for it."""
+        with ThreadPoolExecutor(self._count, thread_name_prefix="lane") as pool:
+            going: set[Future[LaneAnswer]] = set()
+            while True:
+                while len(going) < self._count and (order := next(orders, None)) is not None:
+                    going.add(pool.submit(self._take, order))
+                if not going:
+                    return
+                done, going = wait(going, return_when=FIRST_COMPLETED)
+                for each in done:
+                    yield each.result()
+
+    def close(self) -> None:
+        """Every desk is given back."""
+        self._closing.close()
+
+    def _take(self, order: LaneOrder) -> LaneAnswer:
+        try:
+            desk = self._desk()
+        except Stop as stop:
+            return stopped_at(order.document_id, order.run_id, stop)
+        try:
+            return drive_order(desk.runner(lambda name: self._tell(order, name)), order)
+        finally:
+            self._idle.put(desk)
+
+    def _desk(self) -> Desk:
+        try:
+            return self._idle.get_nowait()
+        except Empty:
+            return self._closing.enter_context(open_desk(self._environ))
+
+    def _tell(self, order: LaneOrder, name: str) -> None:
+        self._on_step(f"{order.document_id}: {name}")
+
+
+def batch_book(desk: Desk, queue: Queue) -> FolderBook:
+    """The ledger and the report of this queue's batch."""
+    from cutter_agent.files.batch_book import FolderBook
+
+    return FolderBook(desk.runs_dir, queue.batch_id)
+
+
+def batch_runner(
+    desk: Desk, queue: Queue, mode: Mode, *, lanes: DeskLanes | None = None
+) -> BatchRunner:
+    """The runner of this queue's batch at the desk; without lanes, one document after the other."""
+    store = desk.store()
+    return BatchRunner(
+        desk.runner(),
+        queue,
+        batch_book(desk, queue),
+        Surroundings(
+            run_ids=desk.run_ids,
+            now_utc=store.now_utc if mode is Mode.DRYRUN else desk.now_utc,
+            approval=lambda context: approval_beside(desk, context),
+        ),
+        mode=mode,
+        lanes=lanes,
+    )
+
+
+def approval_beside(desk: Desk, context: RunContext) -> str | None:
+    """The reference of the request that the run waits at, once enough signatures lie beside it.
+
+    Who signed is not judged here: the runner judges every signature before it acts.
+    """
+    request = None if context.over else pause_request(context)
+    if request is None:
+        return None
+    offered = desk.reporter().signatures(context.run_id, request.document)
+    refused = any(each.rejects for each in offered)
+    policy = desk.policy() if offered else None
+    if policy is None:
+        return None
+    signed = {each.person for each in offered if not each.rejects}
+    if not refused and len(signed) < policy.rule(request.gate).threshold:
+        return None
+    return f"sha256:{request.request_sha256}"

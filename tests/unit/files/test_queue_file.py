@@ -118,5 +118,11 @@ def test_a_file_that_is_not_there_and_a_link_are_refused(tmp_path: Path) -> None
 def test_words_stay_words() -> None:
     text = b"a: NO\nb: 2026-01-31\nc: 010\nd: 1e3\ne: 'null'\nf: 7\ng: ~\n"
     assert plain_values(text) == {
-        "a": "NO", "b": "2026-01-31", "c": "010", "d": "1e3", "e": "null", "f": 7, "g": None
+        "a": "NO",
+        "b": "2026-01-31",
+        "c": "010",
+        "d": "1e3",
+        "e": "null",
+        "f": 7,
+        "g": None,
     }

@@ -48,31 +48,24 @@ class Discoverer(Protocol):
 
     def find_source_document(self, document_id: str) -> SourceDocument | None:
         """Return the document with this code, or None."""
-        ...
 
     def latest_source_version(self, document_id: str) -> SourceVersion | None:
         """Return the newest source version of the document, or None."""
-        ...
 
     def source_bytes(self, source_version_id: str) -> bytes:
         """Return the exact bytes of a source version."""
-        ...
 
     def vocab_snapshot(self) -> VocabSnapshot:
         """Return the kinds of units that the database knows."""
-        ...
 
     def function_fingerprints(self) -> Sequence[FunctionFingerprint]:
         """Return a fingerprint of every function of our schemas."""
-        ...
 
     def grant_matrix(self) -> Sequence[GrantEntry]:
         """Return who may do what in our schemas, roles' properties included."""
-        ...
 
     def census(self, document_id: str) -> Census:
         """Return how many units of the document the database holds."""
-        ...
 
 
 class Facts(Discoverer, Protocol):
@@ -80,15 +73,12 @@ class Facts(Discoverer, Protocol):
 
     def in_force(self, document_id: str) -> Sequence[InForceUnit]:
         """Return the units in force that a plan compares with, ordered by address."""
-        ...
 
     def database_identity(self) -> DatabaseIdentity:
         """Return which database this is."""
-        ...
 
     def mutation_reading(self) -> MutationReading:
         """Return what a read-only witness sees now."""
-        ...
 
 
 class RehearsalDiscoverer(Facts, Protocol):
@@ -96,7 +86,6 @@ class RehearsalDiscoverer(Facts, Protocol):
 
     def rehearsal(self, run: RunHeader) -> Rehearsal:
         """Return a fresh world in memory that starts from these facts."""
-        ...
 
 
 class Ledger(Protocol):
@@ -104,7 +93,6 @@ class Ledger(Protocol):
 
     def drafts(self, change_set_id: str) -> Sequence[StoredUnit]:
         """Return every version that the change set wrote, ordered by address."""
-        ...
 
 
 class Writer(Protocol):
@@ -113,7 +101,6 @@ class Writer(Protocol):
     @property
     def warrant(self) -> LiveWarrant | RehearsalWarrant:
         """What entitles this writer to write."""
-        ...
 
     def mint_change_set(self, change_set: ChangeSet) -> None:
         """Make sure that exactly this change set exists.
@@ -121,7 +108,6 @@ class Writer(Protocol):
         Raises:
             StopReplayConflict: another change set lies under this id.
         """
-        ...
 
     def create_drafts(self, change_set: ChangeSet, drafts: Iterable[Draft]) -> int:
         """Write every draft, all or none, and return how many versions the set holds now.
@@ -129,17 +115,14 @@ class Writer(Protocol):
         Raises:
             StopReplayConflict: a version under one of these ids holds something else.
         """
-        ...
 
     def record_manifest(
         self, manifest: Manifest, blocks: Iterable[ManifestBlock]
     ) -> ManifestReceipt:
         """Record envelope, blocks, affected rows and the executor's signature, once."""
-        ...
 
     def enact(self, order: EnactOrder) -> EnactReceipt:
         """Enact every draft of the change set; supersede and retire in the same transaction."""
-        ...
 
 
 class Verifier(Protocol):
@@ -148,19 +131,15 @@ class Verifier(Protocol):
     @property
     def role(self) -> str:
         """The database role that this verifier reads and records as."""
-        ...
 
     def source_bytes(self, source_version_id: str) -> bytes:
         """Return the source bytes as the verifier's own connection reads them."""
-        ...
 
     def manifest_leaves(self, envelope_id: str) -> Sequence[bytes]:
         """Return the leaf hashes, in order, computed in the database from the stored rows."""
-        ...
 
     def results(self, envelope_id: str) -> int:
         """Return how many results the database holds for the manifest."""
-        ...
 
     def record(self, result: VerifyRecord) -> None:
         """Record the result; the database takes one a manifest.
@@ -168,7 +147,6 @@ class Verifier(Protocol):
         Raises:
             StopReplayConflict: another result is recorded for this manifest.
         """
-        ...
 
 
 class Signer(Protocol):
@@ -177,21 +155,17 @@ class Signer(Protocol):
     @property
     def key_id(self) -> str:
         """`SHA256:` fingerprint of the public key."""
-        ...
 
     @property
     def public_raw(self) -> bytes:
         """The 32 bytes of the ed25519 public key."""
-        ...
 
     @property
     def simulated(self) -> bool:
         """True for a key that proves nothing: a rehearsal's."""
-        ...
 
     def sign(self, message: bytes) -> bytes:
         """Return the 64 bytes of the ed25519 signature."""
-        ...
 
 
 class ExecutorSigner(Signer, Protocol):
@@ -211,11 +185,9 @@ class BackupVault(Protocol):
         Raises:
             StopBackupFailed: any step of it did not work.
         """
-        ...
 
     def document_rows_sha256(self, document_id: str) -> str:
         """Return the digest of all rows of this document as they are now."""
-        ...
 
 
 class KBReporter(Protocol):
@@ -227,31 +199,24 @@ class KBReporter(Protocol):
         Raises:
             StopKbUploadFailed: it could not be written.
         """
-        ...
 
     def holds(self, run_id: str, name: str, sha256: str) -> bool:
         """Say whether the folder holds the document with this digest."""
-        ...
 
     def append_index(self, run_id: str, line: str) -> None:
         """Make sure that the runs index has exactly one line of this run, and it is this one."""
-        ...
 
     def index_has(self, run_id: str) -> bool:
         """Say whether the runs index names the run."""
-        ...
 
     def location(self, run_id: str) -> str:
         """Return where the run's documents lie, for people."""
-        ...
 
     def fetch_text(self, reference: str) -> bytes | None:
         """Return the bytes of the file that `reference` names, or None if there is none."""
-        ...
 
     def signatures(self, run_id: str, request_name: str) -> Sequence[OfferedSignature]:
         """Return every signature that lies beside the request, ordered by file name."""
-        ...
 
 
 class Step(Protocol):
@@ -260,12 +225,10 @@ class Step(Protocol):
     @property
     def ports(self) -> Mapping[type, object]:
         """The effect ports that are bound to this transaction, by their Protocol."""
-        ...
 
     @property
     def facts(self) -> Facts:
         """The facts as this transaction sees them."""
-        ...
 
     def consume(self, consumption: Consumption) -> None:
         """Spend the approval.
@@ -273,7 +236,6 @@ class Step(Protocol):
         Raises:
             ApprovalConsumedAlready: it was spent before, by whatever run.
         """
-        ...
 
     def append(self, event: RunEvent, documents: Sequence[RunDocument]) -> None:
         """Append one event and its documents to the run's history.
@@ -281,11 +243,9 @@ class Step(Protocol):
         Raises:
             StopLockBusy: another process has taken the run over meanwhile (the fence moved).
         """
-        ...
 
     def close(self) -> None:
         """Record, with the step, that the run is over and well: its document is free again."""
-        ...
 
 
 class Claim(Protocol):
@@ -294,12 +254,10 @@ class Claim(Protocol):
     @property
     def run_id(self) -> str:
         """The run that is claimed."""
-        ...
 
     @property
     def fence(self) -> int:
         """A number that grows with each claim of the run; older claims can commit nothing."""
-        ...
 
 
 class Site(Protocol):
@@ -308,37 +266,29 @@ class Site(Protocol):
     @property
     def mode(self) -> Mode:
         """The mode whose runs happen here."""
-        ...
 
     @property
     def facts(self) -> Facts:
         """Read-only facts, outside any step."""
-        ...
 
     @property
     def replays_effects(self) -> bool:
         """True if effects live in memory and must be repeated when a run is loaded."""
-        ...
 
     def ports(self, run: RunHeader, warrant: RehearsalWarrant | None) -> Mapping[type, object]:
         """Return the ports that need no transaction."""
-        ...
 
     def now_utc(self) -> datetime:
         """Return the time that decides: the database's clock in live mode."""
-        ...
 
     def nonce(self) -> str:
         """Return 32 fresh hexadecimal digits."""
-        ...
 
     def log_head(self) -> str:
         """Return the head of the log as requests name it, `<size>:<root>`, or none without a log."""
-        ...
 
     def open_run(self, header: RunHeader, event: RunEvent) -> str | None:
         """Create the run and its first event; return the run that holds the document instead."""
-        ...
 
     def load(self, run_id: str) -> RunHistory:
         """Return the run's history.
@@ -346,23 +296,18 @@ class Site(Protocol):
         Raises:
             StopRunUnknown: there is no such run here.
         """
-        ...
 
     def knows(self, run_id: str) -> bool:
         """Say whether this site has a run with this id."""
-        ...
 
     def holder(self, document_id: str, run_id: str) -> str | None:
         """Try to hold the document for the run; return the run that holds it if another does."""
-        ...
 
     def enacted_by(self, source_version_id: str) -> str | None:
         """Return the run that enacted this very source version, if it is the one in force."""
-        ...
 
     def consumed_by(self, request_sha256: str) -> str | None:
         """Return the run that spent this approval, or None."""
-        ...
 
     def claim(self, run_id: str) -> AbstractContextManager[Claim]:
         """Hold the run while the context lasts.
@@ -370,13 +315,11 @@ class Site(Protocol):
         Raises:
             StopLockBusy: another process drives it now.
         """
-        ...
 
     def step(
         self, claim: Claim, acts_as: Role, warrant: LiveWarrant | RehearsalWarrant | None
     ) -> AbstractContextManager[Step]:
         """Open a transaction; it commits when the context ends well and rolls back otherwise."""
-        ...
 
     def end(
         self,
@@ -389,11 +332,9 @@ class Site(Protocol):
 
         Its drafts are withdrawn and its document is free again.
         """
-        ...
 
     def project(self, history: RunHistory, view: Json) -> None:
         """Write the sidecar: the derived view of the run, for people and tools."""
-        ...
 
 
 class Rehearsal(Protocol):
@@ -401,4 +342,3 @@ class Rehearsal(Protocol):
 
     def ports(self, warrant: RehearsalWarrant) -> Mapping[type, object]:
         """Return the effect ports, by their Protocol."""
-        ...

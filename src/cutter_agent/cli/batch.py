@@ -15,7 +15,7 @@ from cutter_agent.cli.main import SuggestingGroup
 from cutter_agent.cli.output import Output, aligned, seen, speaks
 from cutter_agent.cli.session import opened, standing
 from cutter_agent.errors import EXIT_BATCH_QUARANTINED, EXIT_DONE, StopRefusedInput
-from cutter_agent.orchestrator.batch_status import BatchStatus, status_json
+from cutter_agent.orchestrator.batch_status import BatchStatus, ItemStanding, status_json
 from cutter_agent.orchestrator.states import Mode
 
 if TYPE_CHECKING:
@@ -296,18 +296,24 @@ def _lines(now: BatchStatus, who: Mapping[str, Sequence[str]], out: Output) -> l
         (
             seen(item.document_id),
             "–" if item.context is None else item.context.run_id,
-            item.state.value,
-            str(item.queue or item.waits_for or "–"),
+            _stands(item),
             ", ".join(who.get("" if item.context is None else item.context.run_id, ())) or "–",
         )
         for item in now.items
     ]
     counted = ", ".join(f"{number} {name}" for name, number in now.counts.items())
     lines = [f"Batch  {now.batch_id}  {now.state.value} ({now.mode.value})", f"       {counted}"]
-    lines += aligned(("document", "run", "state", "waits for", "who"), rows, out.columns)
+    lines += aligned(("document", "run", "stands", "who"), rows, out.columns)
     lines += [
         f"  {seen(item.document_id)}: {seen(item.sentence)}"
         for item in now.items
         if item.queue is not None
     ]
     return lines
+
+
+def _stands(item: ItemStanding) -> str:
+    """Return in a word or two where a document stands."""
+    if item.queue is not None:
+        return f"in {item.queue.value}"
+    return item.state.value if item.waits_for is None else f"waits for {item.waits_for}"

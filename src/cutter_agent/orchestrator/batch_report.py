@@ -57,7 +57,7 @@ def _row(item: ItemStanding, who: Mapping[str, Sequence[str]]) -> tuple[str, ...
         item.waits_for or "",
         ", ".join(_cell(name) for name in who.get(run_id or "", ())),
         "" if item.queue is None else item.queue.value,
-        item.stop_code or "",
+        "" if item.queue is None else item.stop_code or "",
     )
 
 

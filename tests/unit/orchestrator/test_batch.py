@@ -2,13 +2,18 @@
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 from tests.runs import unsigned_approval
 
-from cutter_agent.errors import StopEvidenceMismatch, StopLockBusy, StopRefusedInput
+from cutter_agent.errors import (
+    ProductionExecutionNotAuthorized,
+    StopEvidenceMismatch,
+    StopLockBusy,
+    StopRefusedInput,
+)
 from cutter_agent.files.batch_book import FolderBook
 from cutter_agent.orchestrator import (
     BatchRunner,
@@ -24,6 +29,7 @@ from cutter_agent.orchestrator import (
 from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.batch import Surroundings
 from cutter_agent.orchestrator.batch_ledger import LedgerKind
+from cutter_agent.orchestrator.batch_report import batch_page
 from cutter_agent.orchestrator.batch_status import BatchState, SetAside, policy_of, status_json
 from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.runner import Deployment
@@ -76,23 +82,26 @@ class Night:
         self.store = store
 
     def batch(self, queue: Queue = QUEUE) -> BatchRunner:
-        around = Surroundings(
-            run_ids=lambda: tuple(reversed(self.store.run_ids())),
-            now_utc=lambda: datetime.now(UTC),
-            approval=self._approval,
-        )
-        return BatchRunner(self.runner, queue, self.book, around)
+        return BatchRunner(self.runner, queue, self.book, around(self))
 
     def _on_step(self, name: str) -> None:
         self.steps.append(name)
         if name == self.killed_at:
             raise KilledError
 
-    def _approval(self, context: RunContext) -> str | None:
+    def approval(self, context: RunContext) -> str | None:
         request = pause_request(context)
         if request is None or not self._signs:
             return None
         return str(unsigned_approval(self._folder, context.run_id, request.gate))
+
+
+def around(night: Night) -> Surroundings:
+    return Surroundings(
+        run_ids=lambda: tuple(reversed(night.store.run_ids())),
+        now_utc=lambda: datetime.now(UTC),
+        approval=night.approval,
+    )
 
 
 @pytest.fixture
@@ -268,8 +277,48 @@ def test_the_ledger_is_whole_or_refused_and_driven_by_one(
         nights().batch().status()
 
 
+def test_what_is_around_the_documents_stops_the_batch_and_is_tried_again(
+    nights: Callable[..., Night],
+) -> None:
+    night = nights(signs=False)
+    live = BatchRunner(night.runner, QUEUE, night.book, around(night), mode=Mode.LIVE)
+    with pytest.raises(ProductionExecutionNotAuthorized):
+        live.run()
+    status = live.status()
+    assert [item.queue for item in status.items] == [SetAside.ERROR, *[None] * 5]
+    assert run_ids(night) == []
+    with pytest.raises(ProductionExecutionNotAuthorized):
+        live.run()
+    assert live.status().items[0].ledger.attempts == 2
+
+
+def test_a_request_that_nobody_answered_in_time_is_written_again(
+    nights: Callable[..., Night],
+) -> None:
+    queue = replace(QUEUE, items=(QueueItem("D-1"),))
+    night = nights(signs=False)
+    night.batch(queue).run()
+    later = replace(around(night), now_utc=lambda: datetime.now(UTC) + timedelta(hours=25))
+    assert night.batch(queue).run().items[0].ledger.attempts == 0
+    drives = [entry.kind for entry in night.book.entries()].count(LedgerKind.ATTEMPT)
+    BatchRunner(night.runner, queue, night.book, later).run()
+    again = [entry.kind for entry in night.book.entries()].count(LedgerKind.ATTEMPT)
+    assert (drives, again) == (1, 2)
+
+
+def test_the_page_of_a_batch_names_every_document_and_draws_what_is_hidden(
+    nights: Callable[..., Night],
+) -> None:
+    queue = replace(QUEUE, created_by="carol | \u202emallory")
+    status = nights(signs=False).batch(queue).run()
+    page = batch_page(queue, status, {}, "2026-01-31T12:00:00Z")
+    assert [code for code in CODES if f"| {code} |" not in page] == []
+    assert "\u202e" not in page
+    assert "carol \\|" in page
+    assert page.count("\n- D-") == 3
+
+
 def test_every_stop_has_a_policy_and_every_policy_a_queue() -> None:
     assert policy_of("STOP_DATABASE_AWAY").queue is SetAside.ERROR
     assert policy_of("STOP_OVER_SIZE").queue is SetAside.QUARANTINE
     assert policy_of("STOP_EVIDENCE_MISMATCH").queue is SetAside.HUMAN_REVIEW
-    assert Mode.DRYRUN.value == "dryrun"

@@ -8,6 +8,7 @@ from tests.terminal import Terminal, terminal_at
 
 from clusters.databases import Database
 from cutter_agent.orchestrator.history import EventKind
+from cutter_agent.orchestrator.states import Gate
 
 CODES = ("LAW-1", "LAW-2", "LAW-3")
 
@@ -118,3 +119,21 @@ def test_what_cannot_be_is_refused_before_a_run_exists(
     deployed.arm()
     assert at.cutter("batch", "run", queue, "--live").status == 10
     assert at.cutter("approve", "--batch", queue, "--without", "X").status == 22
+
+
+def test_one_signature_of_two_moves_nothing(
+    database: Database,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    made = deploy(database, tmp_path, gates=dict.fromkeys(Gate, (("alice", "bob"), 2)))
+    made.add(b"# Law\n\nA.\n\n## One\n\nB.\n", "LAW-1", "markdown")
+    at = terminal_at(made, monkeypatch, capsys)
+    queue = queue_file(tmp_path, "LAW-1")
+    for person, gate in (("alice", "SG_1"), ("bob", "SG_1")):
+        begun = at.cutter("batch", "run", queue, "--live", "--json")
+        assert begun.document["items"][0]["waits_for"] == gate
+        at.json("approve", "--batch", queue, "--key", at.key(person))
+    ended = at.cutter("batch", "run", queue, "--live", "--json").document["items"][0]
+    assert (ended["waits_for"], ended["attempts"]) == ("SG_2", 0)

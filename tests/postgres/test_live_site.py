@@ -162,12 +162,12 @@ def test_another_run_under_a_known_id_is_a_conflict(site: LiveSite):
         site.open_run(header(), RunEvent(1, EventKind.OPENED, NOW, {"by": "somebody"}))
 
 
-def test_one_process_drives_a_document_at_a_time(database: Database, site: LiveSite):
+def test_one_process_drives_a_run_at_a_time(database: Database, site: LiveSite):
     opened(site)
     other = site_of(database)
     with (
         site.claim(header().run_id),
-        pytest.raises(StopLockBusy, match=CODE),
+        pytest.raises(StopLockBusy, match="drives this run"),
         other.claim(header().run_id),
     ):
         pass

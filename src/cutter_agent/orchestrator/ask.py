@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.errors import (
     StopApprovalExpired,
+    StopApprovalInvalid,
     StopApprovalRequired,
     StopRefusedInput,
+    StopRejected,
 )
 from cutter_agent.evidence.canonical import Json
 from cutter_agent.evidence.codec import to_json
@@ -44,7 +46,7 @@ from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.report import document_name, make_document
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.sheet import escalation_sheet, review_sheet
-from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Mode, Role, Terminal
+from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Mode, Role, Terminal, Terminal
 
 if TYPE_CHECKING:
     from cutter_agent.orchestrator.drive import Going
@@ -151,18 +153,10 @@ class Ask:
         """Carry the decision out if it is signed, or write its request.
 
         Raises:
-            StopRefusedInput: nothing to decide here.
             StopApprovalRequired: the request waits for signatures.
+            StopApprovalInvalid: a person of the gate refused this decision; the run stays as it is.
         """
         context = going.context
-        if decision not in DECISIONS:
-            raise StopRefusedInput(f"{decision!r} is no decision", expected="retry or void")
-        if context.over or (decision == "retry" and context.terminal is None):
-            raise StopRefusedInput(
-                f"the run is at {context.state} and has nothing to {decision}",
-                expected="a failed or stopped run",
-                remedy="cutter runs show {run}",
-            )
         if self._site.mode is Mode.DRYRUN:
             self._decide(going, decision, None)
             return
@@ -173,7 +167,12 @@ class Ask:
             raise StopApprovalRequired(f"{Gate.SG_3} waits for its approval: {decision}")
         signed = self._kb.signatures(context.run_id, request.document)
         reference = f"sha256:{request.request_sha256}" if signed else None
-        answer = self._authorize(reference, request, context)
+        try:
+            answer = self._authorize(reference, request, context)
+        except StopRejected as refused:
+            raise StopApprovalInvalid(
+                f"{refused.fact}: the run stays as it is", expected=f"a yes to {decision}"
+            ) from refused
         self._decide(going, decision, Given(EscalationApproved, answer, request, Mode.LIVE))
 
     def _decide(self, going: Going, decision: str, given: Given | None) -> None:
@@ -325,6 +324,25 @@ def asked_of(context: RunContext, request: AuthorizationRequested) -> Asked:
         sg1_decision=None if first is None else first.review_decision_id,
         earlier=_earlier(context, request),
     )
+
+
+def check_decision(context: RunContext, decision: str) -> None:
+    """Return only if this can be decided of the run as it stands; the run itself stays untouched.
+
+    Raises:
+        StopRefusedInput: it is no decision, or there is nothing to decide.
+    """
+    if decision not in DECISIONS:
+        raise StopRefusedInput(
+            f"{decision!r} is no decision", expected="retry or void", run_id=context.run_id
+        )
+    if context.over or (decision == "retry" and context.terminal is not Terminal.FAILED):
+        raise StopRefusedInput(
+            f"the run is at {context.state} and has nothing to {decision}",
+            expected="a failed run to retry, or one that is not over to void",
+            run_id=context.run_id,
+            remedy="cutter runs show {run}",
+        )
 
 
 def waiting_request(context: RunContext) -> AuthorizationRequested | None:

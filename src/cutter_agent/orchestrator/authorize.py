@@ -1,9 +1,9 @@
 """authorize: is this an approval of that request, by persons who may, in time, and never used before?
 
-The checks run in one order, each with its own refusal (evidence.md order): size and encoding, already
-consumed, header renders to its bytes, schema, signature, key enrolled for the gate, key valid at issue
-and now, hardware flags, distinct persons, separation of duties, life, run and gate match, policy.
-The facts are read again by the runner afterwards.
+The checks run in one order, each with its own refusal: size and encoding, already consumed, schema and
+header, run, gate and nonce, then for each signature (refusals first) the signature itself, the key's owner,
+the gate, the key's time and flags; then separation of duties, distinct persons, life. The facts, the trust
+policy among them, are read again by the runner afterwards.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from cutter_agent.errors import (
     StopApprovalInvalid,
     StopApprovalRequired,
     StopClock,
+    StopRefusedInput,
     StopRejected,
 )
 from cutter_agent.evidence.canonical import sha256_hex
@@ -95,11 +96,16 @@ def authorize(
         StopRejected: a person of the gate signed a refusal.
     """
     run_id = asked.request.run_id
-    data = _resolve(reference, asked, site, kb)
-    digest = sha256_hex(data)
-    _refuse_consumed(digest, site, run_id)
-    if not data.startswith(f"schema: {REQUEST_SCHEMA}\n".encode()):
-        return _simulated(data, digest, asked, now_utc)
+    try:
+        data = _resolve(reference, asked, site, kb)
+        digest = sha256_hex(data)
+        _refuse_consumed(digest, site, run_id)
+        if not data.startswith(f"schema: {REQUEST_SCHEMA}\n".encode()):
+            return _simulated(data, digest, asked, now_utc)
+    except StopRefusedInput as refused:
+        raise StopApprovalInvalid(
+            refused.fact, expected=refused.expected, run_id=run_id
+        ) from refused
     header = parse_request(data)
     _check_same_request(header, digest, asked)
     if policy is None:
@@ -233,7 +239,7 @@ def _judge_signatures(
     request = asked.request
     rule = policy.rule(request.gate)
     persons: dict[str, str] = {}
-    for signature in offered:
+    for signature in sorted(offered, key=lambda each: not each.rejects):
         namespace = REJECT_NAMESPACE if signature.rejects else APPROVAL_NAMESPACE
         verified = verify(signature.armor, data, namespace=namespace)
         person, key = _enrolled(verified.public_key, policy, rule, request.run_id)
@@ -264,7 +270,7 @@ def check_signer(
 
     Raises:
         StopApprovalInvalid: it belongs to nobody, to somebody who may not decide here or not twice,
-            or it does not count at issue and now.
+            it does not count at issue and now, or the request is of another trust policy.
         StopApprovalExpired: the request's life is over.
         StopClock: the request was issued in the future.
     """
@@ -274,6 +280,14 @@ def check_signer(
     if not rejects:
         _check_separation((person.name,), asked, policy)
     _check_life(request, now_utc)
+    written_under = parse_request(asked.request_bytes).policy_sha256
+    if not rejects and written_under != policy.sha256:
+        raise StopApprovalInvalid(
+            f"the request was written under another trust policy, sha256:{written_under[:16]}…",
+            expected=f"a request under the policy in force, sha256:{policy.sha256[:16]}…",
+            run_id=request.run_id,
+            remedy="cutter runs void {run}",
+        )
     return person
 
 

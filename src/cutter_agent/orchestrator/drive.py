@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cutter_agent.errors import (
-    Category,
     Stop,
     StopDocumentUnknown,
     StopReplayConflict,
@@ -16,7 +15,7 @@ from cutter_agent.errors import (
 from cutter_agent.evidence.canonical import Json
 from cutter_agent.evidence.codec import to_json
 from cutter_agent.evidence.invariant import Evidence
-from cutter_agent.orchestrator.ask import Ask, Given
+from cutter_agent.orchestrator.ask import Ask, Given, check_decision
 from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.dress_rehearsal import LineRehearsal
 from cutter_agent.orchestrator.facts import MutationReading, non_mutation_level
@@ -31,6 +30,7 @@ from cutter_agent.orchestrator.ports import Claim, Facts, KBReporter, Site, Step
 from cutter_agent.orchestrator.progress import (
     began_utc,
     check_time,
+    ends_run,
     failed_stop,
     notes_on,
     progress_of,
@@ -102,6 +102,7 @@ class Drive:
         """Ask for, or carry out, a decision on a failed run; return the stop of asking, if any."""
         with self._site.claim(run_id) as claim:
             going = Going(claim, RunContext(self._site.load(run_id)), None)
+            check_decision(going.context, decision)
             stop = self._attempt(lambda: self._ask.escalate(going, decision), going)
             self.project(run_id)
             return stop
@@ -362,9 +363,10 @@ class Drive:
             "differences": [[d.name, d.then, d.now] for d in stop.differences],
             "findings": [to_json(finding) for finding in going.findings],
             "document": document.name,
+            "ends": ends_run(stop, context),
         }
         event = self._event(context, EventKind.STOP, body)
-        self._put_down(going.claim, event, [document], ends=stop.category is Category.ENDED)
+        self._put_down(going.claim, event, [document], ends=ends_run(stop, context))
         self.publish(RunContext(self._site.load(context.run_id)))
 
     def _put_down(

@@ -15,6 +15,7 @@ from typing import Protocol
 from cutter_agent.errors import (
     ApprovalConsumedAlready,
     ProductionExecutionNotAuthorized,
+    StopEvidenceMismatch,
     StopRunUnknown,
 )
 from cutter_agent.evidence.canonical import Json
@@ -181,7 +182,7 @@ class DrySite:
 
         Of two that began at once the one with the smaller id holds the document.
         """
-        for context in self._contexts():
+        for context in self._contexts(skip_unreadable=True):
             same = context.document_id == document_id and context.run_id != run_id
             if same and _holds(context, run_id):
                 return context.run_id
@@ -208,11 +209,23 @@ class DrySite:
         except StopRunUnknown:
             return False
 
-    def _contexts(self) -> Iterator[RunContext]:
+    def _contexts(self, *, skip_unreadable: bool = False) -> Iterator[RunContext]:
         for run_id in self._store.run_ids():
-            history = self._store.load(run_id)
-            if history.header.mode is Mode.DRYRUN:
-                yield RunContext(history)
+            try:
+                history = self._store.load(run_id)
+                context = RunContext(history)
+                mine = history.header.mode is Mode.DRYRUN and bool(context.state)
+            except StopEvidenceMismatch as damaged:
+                if skip_unreadable:
+                    continue
+                raise StopEvidenceMismatch(
+                    f"the sidecar of {run_id} cannot be read: {damaged.fact}",
+                    expected="every sidecar of the folder readable",
+                    run_id=run_id,
+                    remedy="mv {run}.json {run}.json.damaged",
+                ) from damaged
+            if mine:
+                yield context
 
     @contextmanager
     def claim(self, run_id: str) -> Iterator[Claim]:

@@ -4,11 +4,20 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from cutter_agent.errors import STOP_BY_CODE, Category, Stop, StopClock, StopOverTime
+from cutter_agent.errors import (
+    STOP_BY_CODE,
+    Category,
+    Stop,
+    StopClock,
+    StopDrift,
+    StopOverTime,
+    StopRejected,
+)
 from cutter_agent.orchestrator.approval import CLOCK_SKEW_S
 from cutter_agent.orchestrator.clock import parse_utc, utc_text
 from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.line import PAUSES, Phase
+from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import RUN_HARD_CAP_S
 from cutter_agent.orchestrator.world import Progress
@@ -89,3 +98,15 @@ def check_time(context: RunContext, now: datetime) -> None:
             f"{context.spent_s:.0f} s of working time are used",
             expected=f"at most {RUN_HARD_CAP_S} s",
         )
+
+
+def ends_run(stop: Stop, context: RunContext) -> bool:
+    """Say whether the run is over by this stop.
+
+    Drift ends it, and a refusal at a pause. What the source itself is refused for ends it while
+    nothing is planned; later, the same stop can only come from something that was offered, and
+    whoever offers it cannot end a run without a signature.
+    """
+    if isinstance(stop, (StopDrift, StopRejected)):
+        return True
+    return stop.category is Category.ENDED and context.get(CutPlanned) is None

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 
 from cutter_agent.errors import EXIT_DONE, STOP_BY_CODE, Stop
 from cutter_agent.evidence.canonical import Json
+from cutter_agent.orchestrator.facts import NonMutationLevel
 from cutter_agent.orchestrator.history import EventKind, RunEvent
 from cutter_agent.orchestrator.line import LINE, Phase
 from cutter_agent.orchestrator.ports import KBReporter
@@ -158,5 +159,6 @@ def _non_mutation(context: RunContext) -> Json:
     proofs = [e for e in context.history.events if e.kind is EventKind.PROOF]
     if context.history.header.mode is Mode.LIVE or not proofs:
         return {"level": "NOT_APPLICABLE", "before": None, "after": None}
-    newest: RunEvent = proofs[-1]
-    return {key: newest.body.get(key) for key in ("level", "before", "after")}
+    order = [level.value for level in NonMutationLevel]
+    weakest: RunEvent = min(proofs, key=lambda proof: order.index(str(proof.body.get("level"))))
+    return {key: weakest.body.get(key) for key in ("level", "before", "after")}

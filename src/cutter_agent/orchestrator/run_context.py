@@ -12,6 +12,7 @@ from cutter_agent.errors import (
     STOP_BY_CODE,
     Category,
     Stop,
+    StopApprovalInvalid,
     StopApprovalRequired,
     StopEvidenceMismatch,
 )
@@ -34,6 +35,7 @@ from cutter_agent.orchestrator.policy import strip_secrets
 from cutter_agent.orchestrator.states import OrchestratorState, Terminal
 
 E = TypeVar("E", bound=Evidence)
+_APPROVAL_EXITS = frozenset({StopApprovalRequired.exit_status, StopApprovalInvalid.exit_status})
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,8 @@ class StopRecord:
     remedy: str
     exit_status: int
     category: Category
+    ends: bool
+    """True if the run is over by this stop."""
     phase: str | None
     at_utc: str
     differences: tuple[tuple[str, str, str], ...]
@@ -105,12 +109,13 @@ class RunContext:
     def stop(self) -> StopRecord | None:
         """The stop that the run stands at, or None when it has moved on since or never stopped.
 
-        That a decision (SG_3) waits for its signatures hides no failure that it is about.
+        That a decision (SG_3) waits for signatures, or was refused them, hides no failure it is about.
         """
         for event in reversed(self.history.events):
             if event.kind is EventKind.STOP:
                 record = _stop_record(event)
-                if record.code != StopApprovalRequired.code or record.phase is not None:
+                of_a_decision = record.phase is None and record.exit_status in _APPROVAL_EXITS
+                if not of_a_decision:
                     return record
             if event.kind in {EventKind.PHASE, EventKind.DECISION, EventKind.OPENED}:
                 return None
@@ -140,7 +145,7 @@ class RunContext:
         if self.voided or self.state is OrchestratorState.CLOSEOUT_REPORTED:
             return True
         stop = self.stop
-        return stop is not None and stop.category is Category.ENDED
+        return stop is not None and stop.ends
 
     @property
     def spent_s(self) -> float:
@@ -229,6 +234,7 @@ def _stop_record(event: RunEvent) -> StopRecord:
         remedy=str(body["remedy"]),
         exit_status=kind.exit_status,
         category=kind.category,
+        ends=body.get("ends") is True,
         phase=None if phase is None else str(phase),
         at_utc=event.at_utc,
         differences=tuple(

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from cutter_agent.errors import (
     ApprovalConsumedAlready,
@@ -12,7 +14,10 @@ from cutter_agent.errors import (
     StopApprovalExpired,
     StopApprovalInvalid,
     StopApprovalRequired,
+    StopDocumentUnknown,
+    StopEvidenceMismatch,
     StopRefusedInput,
+    StopRunUnknown,
 )
 from cutter_agent.orchestrator import execution_enabled
 from cutter_agent.orchestrator.clock import run_id_of, utc_text
@@ -25,6 +30,7 @@ from cutter_agent.orchestrator.result import RunResult, result_of
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import CANDIDATE_CAP, Mode, OrchestratorState
 
+_CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 _REFUSALS = (
     StopApprovalRequired,
     StopApprovalInvalid,
@@ -68,6 +74,18 @@ class Deployment:
     on_step: Callable[[str], None] = _silent
 
 
+def _check_code(document_id: object) -> None:
+    """Return only for what can be a document's code: nothing else ever becomes a run.
+
+    Raises:
+        StopDocumentUnknown: it is no text of a code's form.
+    """
+    if not (isinstance(document_id, str) and _CODE.fullmatch(document_id)):
+        raise StopDocumentUnknown(
+            f"{document_id!r} is no document's code", expected="a code such as ICX-CONST"
+        )
+
+
 class OrchestratorRunner:
     """Drives runs: `cut` begins one, `resume` goes on with one (Contract 8)."""
 
@@ -100,6 +118,9 @@ class OrchestratorRunner:
                 expected="the document's code and a mode",
                 document_id=document_id,
             )
+        _check_code(document_id)
+        if mode not in set(Mode):
+            raise StopRefusedInput(f"{mode!r} is no mode", expected="dryrun or live")
         site = self._site(Mode(mode), document_id=document_id)
         done = self._enacted_already(site, document_id)
         if done is not None:
@@ -130,6 +151,8 @@ class OrchestratorRunner:
                 does not count.
             ProductionExecutionNotAuthorized: live, while one of the locks is closed.
         """
+        if not isinstance(run_id, str):
+            raise StopRunUnknown(f"{run_id!r} is no run's id")
         site = self._site_of(run_id)
         context = RunContext(site.load(run_id))
         if context.over:
@@ -175,9 +198,15 @@ class OrchestratorRunner:
         return self._live
 
     def _site_of(self, run_id: str) -> Site:
-        if self._live is not None and not self._dry.knows(run_id):
-            return self._live
-        return self._dry
+        if self._live is None:
+            return self._dry
+        try:
+            return self._dry if self._dry.knows(run_id) else self._live
+        except StopEvidenceMismatch:
+            # A live run's sidecar is a projection: unreadable, it is written again.
+            if self._live.knows(run_id):
+                return self._live
+            raise
 
     def _check_locks(self, *, document_id: str, run_id: str | None = None) -> None:
         """Refuse unless execution is enabled and the database's switch is armed (Contract 5)."""
@@ -187,13 +216,15 @@ class OrchestratorRunner:
                 expected="execution_enabled = true in settings.toml",
                 run_id=run_id,
                 document_id=document_id,
+                remedy="cutter init --execution-enabled",
             )
         if not self._deployment.switch_armed():
             raise ProductionExecutionNotAuthorized(
                 "the database's execution switch is disarmed",
-                expected="cutter switch arm --reason TEXT",
+                expected="an armed switch",
                 run_id=run_id,
                 document_id=document_id,
+                remedy="cutter switch arm --reason TEXT",
             )
 
     def _enacted_already(self, site: Site, document_id: str) -> RunResult | None:

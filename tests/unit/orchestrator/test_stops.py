@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
 import pytest
 from tests.runs import CHARTER, CODE, charter_facts, dry_runner, unsigned_approval
@@ -11,6 +12,7 @@ from tests.runs import CHARTER, CODE, charter_facts, dry_runner, unsigned_approv
 from cutter_agent.errors import (
     ProductionExecutionNotAuthorized,
     StopApprovalExpired,
+    StopApprovalInvalid,
     StopApprovalRequired,
     StopClock,
     StopDocumentUnknown,
@@ -331,3 +333,51 @@ def test_no_step_goes_on_without_the_document_before_it(document: str, tmp_path:
         except StopApprovalRequired:
             continue
     assert result.state is OrchestratorState.CLOSEOUT_REPORTED
+
+
+@pytest.mark.parametrize("offered", [None, 7, "", "a b", "x" * 200, "../x"])
+def test_what_is_no_code_never_becomes_a_run(offered: Any, tmp_path: Path) -> None:
+    with pytest.raises(StopDocumentUnknown):
+        dry_runner(tmp_path).cut(document_id=offered)
+    assert StateStore(tmp_path).run_ids() == ()
+
+
+@pytest.mark.parametrize("offered", [None, 7, b"x"])
+def test_what_is_no_run_s_id_is_no_run(offered: Any, tmp_path: Path) -> None:
+    with pytest.raises(StopRunUnknown):
+        dry_runner(tmp_path).resume(offered)
+
+
+def test_what_is_no_mode_is_refused(tmp_path: Path) -> None:
+    mode: Any = "bogus"
+    with pytest.raises(StopRefusedInput, match="no mode"):
+        dry_runner(tmp_path).cut(CODE, mode)
+
+
+def test_nothing_that_is_only_offered_ends_a_run(tmp_path: Path) -> None:
+    runner = dry_runner(tmp_path)
+    run_id = runner.cut(document_id=CODE).run_id
+    secret = unsigned_approval(tmp_path, run_id, Gate.SG_1, token="x")
+    for offered in ("/dev/zero", str(tmp_path), str(secret)):
+        with pytest.raises((StopApprovalInvalid, StopApprovalRequired)):
+            runner.resume(run_id, approval_kb_id=offered)
+    for decision in ("bogus", "retry"):
+        with pytest.raises(StopRefusedInput):
+            runner.escalate(run_id, decision)
+    assert not runner.show(run_id).context.over
+    approval = unsigned_approval(tmp_path, run_id, Gate.SG_1)
+    assert runner.resume(run_id, approval).state is (
+        OrchestratorState.AWAITING_LIFECYCLE_AUTHORIZATION
+    )
+
+
+def test_a_damaged_sidecar_of_another_run_stops_no_cut(tmp_path: Path) -> None:
+    runner = dry_runner(tmp_path)
+    first = runner.cut(document_id=CODE).run_id
+    (tmp_path / f"{first}.json").write_text("torn")
+    second = runner.cut(document_id=CODE)
+    assert second.stop_code == StopApprovalRequired.code
+    approval = unsigned_approval(tmp_path, second.run_id, Gate.SG_1)
+    refused = runner.resume(second.run_id, approval)
+    assert refused.stop_code == "STOP_EVIDENCE_MISMATCH"
+    assert first in refused.sentence

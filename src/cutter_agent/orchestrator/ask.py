@@ -46,7 +46,7 @@ from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.report import document_name, make_document
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.sheet import escalation_sheet, review_sheet
-from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Mode, Role, Terminal, Terminal
+from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Mode, Role, Terminal
 
 if TYPE_CHECKING:
     from cutter_agent.orchestrator.drive import Going

@@ -29,6 +29,7 @@ from cutter_agent.orchestrator.line import LINE, Pause, Phase
 from cutter_agent.orchestrator.orders import Consumption, Rehearsed
 from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
 from cutter_agent.orchestrator.phases.cut_leg_a import LegACut
+from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.phases.leg_b_record import LegBRecorded
 from cutter_agent.orchestrator.phases.lifecycle_enact import LifecycleEnacted
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
@@ -127,7 +128,7 @@ def _stand_in(
     step: Pause, copy: RestoredCopy, run: RunHeader, shelf: Mapping[type, object]
 ) -> _StandIn:
     """Return the pause's stand-ins: for the copy's database, in time, by nobody."""
-    facts = _of(shelf, SourcePinned).facts
+    facts, plan = _of(shelf, SourcePinned).facts, _of(shelf, CutPlanned)
     now = copy.now_utc()
     nonce = sha256_hex(f"{copy.database} {run.run_id} {step.gate}".encode())[:32]
     decision = ids.review_decision_id(run.run_id, nonce) if step.gate is Gate.SG_2 else None
@@ -142,9 +143,9 @@ def _stand_in(
         nonce=nonce,
         issued_utc=issued,
         expires_utc=expires,
-        plan_sha256=NONE,
-        manifest_root=NONE,
-        tree_size=NONE,
+        plan_sha256=plan.plan_sha256,
+        manifest_root=plan.manifest_root,
+        tree_size=str(plan.tree_size),
         unit_count=NONE,
         facts_sha256=facts.sha256,
         policy_sha256=facts.policy_sha256,

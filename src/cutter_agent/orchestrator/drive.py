@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
 from cutter_agent.errors import (
     Stop,
+    StopDatabaseAway,
     StopDocumentUnknown,
     StopReplayConflict,
     StopUnexpected,
@@ -33,7 +35,9 @@ from cutter_agent.orchestrator.progress import (
     ends_run,
     failed_stop,
     notes_on,
+    pins_with,
     progress_of,
+    stop_body,
     times_passed,
 )
 from cutter_agent.orchestrator.reading import Reading
@@ -94,8 +98,9 @@ class Drive:
                 return failed
             going = Going(claim, context, self._witness())
             stop = self._attempt(lambda: self._loop(going, reference), going)
-            self._prove(going)
-            self.project(run_id)
+            if not isinstance(stop, StopDatabaseAway):
+                self._prove(going)
+                self.project(run_id)
             return stop
 
     def escalate(self, run_id: str, decision: str) -> Stop | None:
@@ -139,7 +144,18 @@ class Drive:
             self._record(stop, going)
         except Stop as second:
             stop.add_note(f"the stop could not be recorded: {second}")
+            self._leave_word(stop, going)
         return stop
+
+    def _leave_word(self, stop: Stop, going: Going) -> None:
+        """Put the document of a stop that could not be recorded into the folder, if that works."""
+        run = going.context.history.header
+        number = 1 + sum(e.kind is EventKind.STOP for e in going.context.history.events)
+        document = stop_document(
+            stop, run, number, going.context.state, going.step_name, run.created_utc
+        )
+        with suppress(Stop):
+            self._kb.put(run.run_id, document.name, document.text)
 
     def _loop(self, going: Going, reference: str | None) -> None:
         self.publish(going.context)
@@ -211,7 +227,7 @@ class Drive:
         notes = notes_on(step, began_utc, utc_text(ended))
         run = going.context.history.header
         if step is _LAST:
-            pins = self._pins_with(going.context, records)
+            pins = pins_with(going.context, records)
             document = final_report(step, going.context, records, going.findings, pins)
             self._kb.put(run.run_id, document.name, document.text)
         else:
@@ -232,18 +248,6 @@ class Drive:
         tx.append(self._event(going.context, EventKind.PHASE, body), [document])
         if step is _LAST:
             tx.close()
-
-    def _pins_with(self, context: RunContext, records: Sequence[Evidence]) -> Mapping[str, Json]:
-        """Return the pins as they will be once these records are in the history."""
-        body: dict[str, Json] = {
-            "records": [{"type": type(r).__name__, "fields": to_json(r)} for r in records]
-        }
-        event = self._event(context, EventKind.PHASE, body)
-        history = context.history
-        grown = type(history)(
-            history.header, (*history.events, event), history.documents, history.fence
-        )
-        return RunContext(grown).context_pins
 
     def _shelf(
         self, step: Phase, going: Going, tx: Step | None, began_utc: str
@@ -353,20 +357,10 @@ class Drive:
         document = stop_document(
             stop, context.history.header, number, context.state, going.step_name, at_utc
         )
-        body: dict[str, Json] = {
-            "code": stop.code,
-            "sentence": stop.sentence,
-            "fact": stop.fact,
-            "expected": stop.expected,
-            "remedy": stop.remedy,
-            "phase": going.step_name,
-            "differences": [[d.name, d.then, d.now] for d in stop.differences],
-            "findings": [to_json(finding) for finding in going.findings],
-            "document": document.name,
-            "ends": ends_run(stop, context),
-        }
+        ends = ends_run(stop, context)
+        body = stop_body(stop, going.step_name, going.findings, document.name, ends=ends)
         event = self._event(context, EventKind.STOP, body)
-        self._put_down(going.claim, event, [document], ends=ends_run(stop, context))
+        self._put_down(going.claim, event, [document], ends=ends)
         self.publish(RunContext(self._site.load(context.run_id)))
 
     def _put_down(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from cutter_agent.errors import (
@@ -13,9 +15,13 @@ from cutter_agent.errors import (
     StopOverTime,
     StopRejected,
 )
+from cutter_agent.evidence.canonical import Json
+from cutter_agent.evidence.codec import to_json
+from cutter_agent.evidence.invariant import Evidence
 from cutter_agent.orchestrator.approval import CLOCK_SKEW_S
 from cutter_agent.orchestrator.clock import parse_utc, utc_text
-from cutter_agent.orchestrator.history import EventKind
+from cutter_agent.orchestrator.gates import Finding
+from cutter_agent.orchestrator.history import EventKind, RunEvent
 from cutter_agent.orchestrator.line import PAUSES, Phase
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.run_context import RunContext
@@ -110,3 +116,31 @@ def ends_run(stop: Stop, context: RunContext) -> bool:
     if isinstance(stop, (StopDrift, StopRejected)):
         return True
     return stop.category is Category.ENDED and context.get(CutPlanned) is None
+
+
+def stop_body(
+    stop: Stop, phase: str | None, findings: Sequence[Finding], document: str, *, ends: bool
+) -> dict[str, Json]:
+    """Return the body of the event that records the stop."""
+    return {
+        "code": stop.code,
+        "sentence": stop.sentence,
+        "fact": stop.fact,
+        "expected": stop.expected,
+        "remedy": stop.remedy,
+        "phase": phase,
+        "differences": [[d.name, d.then, d.now] for d in stop.differences],
+        "findings": [to_json(finding) for finding in findings],
+        "document": document,
+        "ends": ends,
+    }
+
+
+def pins_with(context: RunContext, records: Sequence[Evidence]) -> dict[str, Json]:
+    """Return the pins as they will be once these records are in the history."""
+    body: dict[str, Json] = {
+        "records": [{"type": type(r).__name__, "fields": to_json(r)} for r in records]
+    }
+    history = context.history
+    event = RunEvent(len(history.events) + 1, EventKind.PHASE, history.header.created_utc, body)
+    return RunContext(replace(history, events=(*history.events, event))).context_pins

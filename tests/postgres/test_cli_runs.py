@@ -19,6 +19,7 @@ from cutter_agent.cli.edge import Interrupted
 from cutter_agent.cli.output import Output
 from cutter_agent.cli.progress import OnStep
 from cutter_agent.cli.session import take
+from cutter_agent.orchestrator.line import EVIDENCE_TYPES
 from cutter_agent.orchestrator.states import OrchestratorState
 from deployments import EXAMPLES
 
@@ -53,7 +54,7 @@ def test_a_live_run_from_cut_to_closeout_as_people_would(at: Terminal) -> None:
     run = document["run_id"]
     early = at.cutter("resume", "--json")
     assert (early.status, early.document["schema"]) == (10, "cutter.run/1")
-    signed = at.json("approve", run, "--key", at.key("alice"))
+    signed = at.json("approve", run, "--yes", "--key", at.key("alice"))
     assert signed["schema"] == "cutter.decision/1"
     assert (signed["person"], signed["signed"], signed["threshold"]) == ("alice", ["alice"], 1)
     assert Path(signed["signature"]).stat().st_mode & 0o777 == 0o644
@@ -61,7 +62,7 @@ def test_a_live_run_from_cut_to_closeout_as_people_would(at: Terminal) -> None:
     second = at.cutter("resume", "--json").document
     assert states(second) == ("awaiting_lifecycle_authorization", "STOP_APPROVAL_REQUIRED", 10)
     assert second["approvals"][0]["persons"] == ["alice"]
-    at.json("approve", run, "--key", at.key("bob"))
+    at.json("approve", run, "--yes", "--key", at.key("bob"))
     done = at.json("resume", run)
     assert states(done) == ("closeout_reported", None, 0)
     assert done["pins"]["lifecycle_enacted_count"] == 60
@@ -121,7 +122,7 @@ def test_without_a_policy_the_next_command_is_one_that_works(
     assert f"Next   cutter run {CODE}" in answered.out
     run = at.json("runs", "list")["runs"][0]["run_id"]
     assert at.json("why", run)["remedy"] == f"cutter run {CODE}"
-    assert at.cutter("approve", run, "--key", at.key("alice")).status == 11
+    assert at.cutter("approve", run, "--yes", "--key", at.key("alice")).status == 11
     assert at.cutter("run", CODE).status == 0
 
 
@@ -250,6 +251,44 @@ class TestWhatWaits:
         assert listed[second]["state"] == "unreadable"
         assert listed[second]["stop_code"] == "STOP_EVIDENCE_MISMATCH"
         assert listed[first]["state"] == "awaiting_cut_authorization"
+
+    def test_evidence_that_cannot_be_read_hides_no_other_run(
+        self, at: Terminal, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        odd = at.json("run", CODE)["run_id"]
+        waiting = at.begun()
+        monkeypatch.delitem(EVIDENCE_TYPES, "ClosedOut")
+        listed = {run["run_id"]: run for run in at.json("runs", "list")["runs"]}
+        assert (listed[odd]["state"], listed[odd]["stop_code"]) == (
+            "unreadable",
+            "STOP_EVIDENCE_MISMATCH",
+        )
+        items = {item["run_id"]: item["waits_for"] for item in at.json("inbox")["items"]}
+        assert items == {odd: "STOP_EVIDENCE_MISMATCH", waiting: "SG_1"}
+        assert "STOP_EVIDENCE_MISMATCH" in at.cutter("inbox").out
+        assert at.json("drift", CODE)["run_id"] == waiting
+        assert at.cutter("resume").status == 10
+        for words in (("runs", "show"), ("resume",), ("why",)):
+            named = at.cutter(*words, odd, "--json")
+            assert (named.status, named.document["code"]) == (16, "STOP_EVIDENCE_MISMATCH")
+            assert named.document["remedy"] == f"cutter verify {odd}"
+
+    def test_a_run_that_another_kept_out_is_none_to_go_on_with(self, at: Terminal) -> None:
+        first = at.begun("--live")
+        assert at.cutter("cut", CODE, "--live").status == 14
+        resumed = at.cutter("resume", "--json")
+        assert (resumed.status, resumed.document["run_id"]) == (10, first)
+
+    def test_a_closed_lock_names_the_command_that_opens_it(
+        self, at: Terminal, deployed: Deployed
+    ) -> None:
+        deployed.arm(armed=False)
+        disarmed = at.cutter("cut", CODE, "--live", "--json").document
+        assert disarmed["remedy"] == "cutter switch arm --reason TEXT"
+        deployed.arm()
+        at.json("init", "--execution-disabled")
+        off = at.cutter("cut", CODE, "--live", "--json")
+        assert (off.status, off.document["remedy"]) == (15, "cutter init --execution-enabled")
 
     def test_the_log_tells_the_whole_run(self, at: Terminal) -> None:
         run = at.begun()

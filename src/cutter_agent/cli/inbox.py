@@ -10,6 +10,7 @@ from cutter_agent.cli.output import Output, aligned, seen, speaks
 from cutter_agent.cli.run_view import time_left
 from cutter_agent.cli.session import contexts, opened, recorded_stop, standing
 from cutter_agent.cli.why import explain
+from cutter_agent.errors import StopEvidenceMismatch
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,8 +37,8 @@ def inbox(*, person: str | None, out: Output) -> int:
     rows = [
         (
             str(item["run_id"]),
-            seen(str(item["document_id"])),
-            str(item["mode"]),
+            seen(str(item["document_id"] or "–")),
+            str(item["mode"] or "–"),
             str(item["waits_for"]),
             ", ".join(_names(item)) or "–",
             time_left(float(str(item["left_s"]))) if item["left_s"] is not None else "–",
@@ -52,7 +53,10 @@ def inbox(*, person: str | None, out: Output) -> int:
 
 def _items(desk: Desk) -> Iterator[dict[str, Json]]:
     for context in contexts(desk):
-        if isinstance(context, str) or context.over:
+        if isinstance(context, str):
+            yield _unreadable(context)
+            continue
+        if context.over:
             continue
         here = standing(desk, context)
         stop = recorded_stop(context)
@@ -73,6 +77,23 @@ def _items(desk: Desk) -> Iterator[dict[str, Json]]:
             "left_s": None if request is None else int(here.left_s),
             "remedy": following,
         }
+
+
+def _unreadable(run_id: str) -> dict[str, Json]:
+    return {
+        "run_id": run_id,
+        "document_id": None,
+        "mode": None,
+        "state": "unreadable",
+        "waits_for": StopEvidenceMismatch.code,
+        "cause": StopEvidenceMismatch.summary,
+        "who": [],
+        "signed": [],
+        "threshold": 0,
+        "expires_utc": None,
+        "left_s": None,
+        "remedy": f"cutter verify {run_id}",
+    }
 
 
 def _names(item: dict[str, Json]) -> list[str]:

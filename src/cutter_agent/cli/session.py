@@ -16,6 +16,7 @@ from cutter_agent.errors import (
     Stop,
     StopApprovalRequired,
     StopEvidenceMismatch,
+    StopLockBusy,
     StopRefusedInput,
     StopRunUnknown,
 )
@@ -193,13 +194,13 @@ def reference_for(desk: Desk, context: RunContext) -> str | None:
 
 def contexts(desk: Desk, *, limit: int = RUNS_LOOKED_AT) -> Iterator[RunContext | str]:
     """Yield the newest runs, newest first; of one that cannot be read, its id alone."""
-    from cutter_agent.orchestrator.run_context import RunContext
-
     for run_id in desk.run_ids()[:limit]:
         try:
-            yield RunContext(desk.load(run_id))
+            context = _read(desk, run_id)
         except (StopEvidenceMismatch, StopRunUnknown):
             yield run_id
+        else:
+            yield context
 
 
 def context_of(desk: Desk, run_id: str) -> RunContext:
@@ -207,21 +208,38 @@ def context_of(desk: Desk, run_id: str) -> RunContext:
 
     Raises:
         StopRunUnknown: there is no such run.
+        StopEvidenceMismatch: its history cannot be read; the stop names the run.
     """
     from cutter_agent.files.state_store import check_run_id
+
+    return _read(desk, check_run_id(run_id))
+
+
+def _read(desk: Desk, run_id: str) -> RunContext:
+    """Return the run, its evidence and its stop read: what is worked out later cannot fail then."""
     from cutter_agent.orchestrator.run_context import RunContext
 
-    return RunContext(desk.load(check_run_id(run_id)))
+    try:
+        context = RunContext(desk.load(run_id))
+        _ = context.evidence, context.stop
+    except StopEvidenceMismatch as stop:
+        stop.run_id = stop.run_id or run_id
+        raise
+    except LookupError as error:
+        raise StopEvidenceMismatch(
+            "a stop in the history is of an unknown kind", run_id=run_id
+        ) from error
+    return context
 
 
 def one_in_flight(desk: Desk) -> str:
-    """Return the id of the only run that can go on.
+    """Return the id of the only run that can go on; one that another kept from beginning is none.
 
     Raises:
         StopRunUnknown: there is none.
         StopRefusedInput: there are several; the findings name them.
     """
-    going = [c for c in contexts(desk) if not isinstance(c, str) and not c.over]
+    going = [c for c in contexts(desk) if not isinstance(c, str) and not (c.over or _kept_out(c))]
     if not going:
         raise StopRunUnknown(
             "no run is in flight", expected="one run that waits", remedy="cutter runs list"
@@ -234,6 +252,12 @@ def one_in_flight(desk: Desk) -> str:
             remedy=f"cutter resume {going[0].run_id}",
         )
     return going[0].run_id
+
+
+def _kept_out(context: RunContext) -> bool:
+    """Say whether another run of the document was in flight, so that nothing was done in this one."""
+    stop = context.stop
+    return stop is not None and stop.code == StopLockBusy.code and not context.steps_done
 
 
 def waits(taken: Taken) -> bool:

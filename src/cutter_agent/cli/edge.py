@@ -17,6 +17,7 @@ from cutter_agent.errors import (
     EXIT_INTERRUPTED,
     EXIT_USAGE,
     Stop,
+    StopEvidenceMismatch,
     StopUnexpected,
 )
 from cutter_agent.evidence.canonical import Json
@@ -77,11 +78,13 @@ def _settle(error: BaseException, words: Sequence[str], command: str) -> int:
             _say_interrupted(following, words)
             return EXIT_INTERRUPTED
         case click.ClickException():
-            _say_usage(error)
+            _say_usage(error, words)
             return EXIT_USAGE
         case _:
             pass
     stop = error if isinstance(error, Stop) else _unexpected(error, command)
+    if isinstance(stop, StopEvidenceMismatch) and "RUN" in stop.remedy.split():
+        stop.use_remedy("cutter runs list")
     tell_stop(stop, _form_asked(words))
     return stop.exit_status
 
@@ -146,9 +149,14 @@ def _form_asked(words: Sequence[str]) -> Form:
     return Form.JSON if "--json" in options else Form.TEXT
 
 
-def _say_usage(error: click.ClickException) -> None:
+def _say_usage(error: click.ClickException, words: Sequence[str]) -> None:
     out = Output()
     context = getattr(error, "ctx", None)
+    form = _form_asked(words)
+    if form is not Form.TEXT:
+        path = "cutter" if context is None else context.command_path
+        said = seen(error.format_message())
+        Output(form).data(_outside("WRONG_USAGE", said, f"{path} --help", EXIT_USAGE), list)
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         out.say(error.format_message())
         return
@@ -171,17 +179,23 @@ def _say_interrupted(following: str, words: Sequence[str]) -> None:
         out.say("Interrupted. Every step that was finished is recorded; nothing is half done.")
         out.say(f"Next   {seen(following)}")
         return
-    document: dict[str, Json] = {
+    said = "Interrupted: every finished step is recorded."
+    document = _outside("INTERRUPTED", said, following, EXIT_INTERRUPTED)
+    sys.stdout.write(json_text(document, sys.stdout) + "\n")
+
+
+def _outside(code: str, sentence: str, remedy: str, exit_status: int) -> dict[str, Json]:
+    """Return `cutter.stop/1` of what is no stop of a run: wrong usage, an interruption."""
+    return {
         "schema": STOP_SCHEMA,
-        "code": "INTERRUPTED",
-        "sentence": "Interrupted: every finished step is recorded.",
+        "code": code,
+        "sentence": sentence,
         "fact": "",
         "expected": "",
-        "remedy": following,
-        "exit_status": EXIT_INTERRUPTED,
+        "remedy": remedy,
+        "exit_status": exit_status,
         "run_id": None,
         "document_id": None,
         "differences": [],
         "findings": [],
     }
-    sys.stdout.write(json_text(document, sys.stdout) + "\n")

@@ -17,6 +17,7 @@ import pytest
 from cutter_agent.cli import main as entry
 from cutter_agent.cli.commands import ROWS, SECTIONS
 from cutter_agent.cli.main import cutter, help_text, run
+from cutter_agent.errors import StopEvidenceMismatch
 from cutter_agent.orchestrator.policy import USER_REFUSED_ARGS
 
 CUTTER = str(Path(sys.executable).with_name("cutter"))
@@ -120,7 +121,6 @@ def test_no_words_show_the_help_as_wrong_usage(capsys: pytest.CaptureFixture[str
         (["cut"], "Missing argument 'CODE'"),
         (["cut", "A", "--liv"], "--liv"),
         (["mark", "a.md", "b.md"], "unexpected extra argument"),
-        (["cut", "A", "--json", "--ndjson"], "exclude each other"),
         (["runs", "list", "--limit", "0"], "--limit"),
     ],
 )
@@ -133,6 +133,35 @@ def test_wrong_usage_exits_with_2_and_says_what(
     assert "\x1b" not in shown.err
     assert shown.out == ""
     assert "--help" in shown.err
+
+
+@pytest.mark.parametrize(
+    ("words", "said", "remedy"),
+    [
+        (["resum", "--json"], "There is no command 'resum'. Did you mean resume", "cutter --help"),
+        (["cut", "--json"], "Missing argument 'CODE'", "cutter cut --help"),
+        (["cut", "A", "--json", "--ndjson"], "exclude each other", "cutter cut --help"),
+    ],
+)
+def test_wrong_usage_is_a_document_for_a_program(
+    words: list[str], said: str, remedy: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run(words) == 2
+    shown = capsys.readouterr()
+    document = json.loads(shown.out)
+    document = document.get("result", document)
+    assert (document["schema"], document["code"]) == ("cutter.stop/1", "WRONG_USAGE")
+    assert (document["exit_status"], document["remedy"]) == (2, remedy)
+    assert said in document["sentence"]
+    assert said in shown.err
+
+
+def test_a_mismatch_of_no_run_names_a_command_that_works(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(entry, "cutter", failing(StopEvidenceMismatch("an odd event")))
+    assert run(["fail"]) == 16
+    assert "Next   cutter runs list" in capsys.readouterr().err
 
 
 def spellings(name: str) -> list[Sequence[str]]:

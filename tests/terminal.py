@@ -39,7 +39,7 @@ class Terminal(Deployment):
 
     def approve(self, run: str, person: str, *words: str) -> Answered:
         """The person approves with their key."""
-        return self.cutter("approve", run, "--key", self.key(person), *words)
+        return self.cutter("approve", run, "--yes", "--key", self.key(person), *words)
 
     def begun(self, *words: str) -> str:
         """The id of a run that has begun and waits at SG_1."""

@@ -56,7 +56,7 @@ def test_three_documents_go_live_through_both_gates(
     assert begun.document["counts"]["waiting"] == 3
     assert begun.document["counts"]["quarantine"] == 1
 
-    alice = ("approve", "--batch", queue, "--key", at.key("alice"))
+    alice = ("approve", "--batch", queue, "--yes", "--key", at.key("alice"))
     some = at.json(*alice, "--without", "LAW-3")
     assert [row["document_id"] for row in some["signed"]] == ["LAW-1", "LAW-2"]
     assert some["struck_out"] == ["LAW-3"]
@@ -70,7 +70,7 @@ def test_three_documents_go_live_through_both_gates(
     assert [row["document_id"] for row in mixed.document["signed"]] == ["LAW-3"]
     assert [row["code"] for row in mixed.document["refused"]] == ["STOP_APPROVAL_INVALID"] * 2
     assert at.cutter("batch", "run", queue, "--live").status == 10
-    signed = at.json("approve", "--batch", queue, "--key", at.key("bob"))
+    signed = at.json("approve", "--batch", queue, "--yes", "--key", at.key("bob"))
     assert {row["gate"] for row in signed["signed"]} == {"SG_2_lifecycle_authz"}
     ended = at.cutter("batch", "run", queue, "--live", "--json")
     assert (ended.status, ended.document["state"]) == (21, "batch_closeout")
@@ -121,6 +121,28 @@ def test_what_cannot_be_is_refused_before_a_run_exists(
     assert at.cutter("approve", "--batch", queue, "--without", "X").status == 22
 
 
+def test_a_sitting_takes_yes_and_witnesses_the_log(
+    at: Terminal, deployed: Deployed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    queue = queue_file(tmp_path, "LAW-1", "LAW-2")
+    assert at.cutter("batch", "run", queue, "--live").status == 10
+    words = ("approve", "--batch", queue, "--key", at.key("alice"))
+    unasked = at.cutter(*words, "--json")
+    assert unasked.status == 22
+    assert unasked.document["remedy"] == f"cutter approve --batch {queue} --yes"
+    assert not list(at.home.runs.glob("*/*.sig"))
+    at.json(*words, "--yes")
+    (kept,) = (tmp_path / "state" / "cutter" / "log-heads").glob("*.alice.head")
+    kept.write_text(f"1:{'0' * 64}\n")
+    assert at.cutter("batch", "run", queue, "--live").status == 10
+    kept.rename(kept.with_name(kept.name.replace("alice", "bob")))
+    signed = len(list(at.home.runs.glob("*/*.sig")))
+    rewritten = at.cutter("approve", "--batch", queue, "--key", at.key("bob"), "--yes", "--json")
+    assert (rewritten.status, rewritten.document["code"]) == (16, "STOP_EVIDENCE_MISMATCH")
+    assert len(list(at.home.runs.glob("*/*.sig"))) == signed == 2
+
+
 def test_one_signature_of_two_moves_nothing(
     database: Database,
     tmp_path: Path,
@@ -134,6 +156,6 @@ def test_one_signature_of_two_moves_nothing(
     for person, gate in (("alice", "SG_1"), ("bob", "SG_1")):
         begun = at.cutter("batch", "run", queue, "--live", "--json")
         assert begun.document["items"][0]["waits_for"] == gate
-        at.json("approve", "--batch", queue, "--key", at.key(person))
+        at.json("approve", "--batch", queue, "--yes", "--key", at.key(person))
     ended = at.cutter("batch", "run", queue, "--live", "--json").document["items"][0]
     assert (ended["waits_for"], ended["attempts"]) == ("SG_2", 0)

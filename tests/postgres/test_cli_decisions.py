@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import (
     Encoding,
     PublicFormat,
 )
-from tests.live import Deployed, deploy
+from tests.live import Deployed, accept_policy, deploy
 from tests.terminal import CODE, Terminal, on_terminal, terminal_at
 
 from clusters.databases import Database
@@ -62,7 +62,7 @@ class TestApproving:
         wrong = at.approve(run, "alice", "--person", "bob", "--json")
         assert (wrong.status, wrong.document["expected"]) == (11, "a key of bob")
         assert not list((at.home.runs / run).glob("*.sig"))
-        missing = at.cutter("approve", run, "--key", str(tmp_path / "none"))
+        missing = at.cutter("approve", run, "--yes", "--key", str(tmp_path / "none"))
         assert missing.status == 22
 
     def test_one_person_does_not_sign_both_gates(self, at: Terminal) -> None:
@@ -100,9 +100,32 @@ class TestApproving:
         assert request in answered.out
         assert f"Next   cutter resume {run}" in answered.out
 
+    def test_where_nobody_can_be_asked_it_takes_yes(self, at: Terminal) -> None:
+        run = at.begun("--live")
+        for words in (("approve", run), ("reject", run, "--reason", "not agreed")):
+            for form in ("--json", "--no-input"):
+                answered = at.cutter(*words, "--key", at.key("alice"), form)
+                assert answered.status == 22
+                assert "--yes was not given" in " ".join((answered.out + answered.err).split())
+        refused = at.cutter("approve", run, "--key", at.key("alice"), "--json").document
+        assert refused["remedy"] == f"cutter approve {run} --yes"
+        assert not list((at.home.runs / run).glob("*.sig"))
+
+    def test_a_request_of_another_policy_is_not_signed(
+        self, at: Terminal, deployed: Deployed
+    ) -> None:
+        run = at.begun("--live")
+        with deployed.desk() as desk:
+            accept_policy(desk)
+        answered = at.approve(run, "alice", "--json")
+        assert (answered.status, answered.document["code"]) == (11, "STOP_APPROVAL_INVALID")
+        assert "written under another trust policy" in answered.document["sentence"]
+        assert answered.document["remedy"] == f"cutter runs void {run}"
+        assert not list((at.home.runs / run).glob("*.sig"))
+
     def test_signing_twice_changes_nothing(self, at: Terminal) -> None:
         run = at.begun("--live")
-        path = Path(at.json("approve", run, "--key", at.key("alice"))["signature"])
+        path = Path(at.json("approve", run, "--yes", "--key", at.key("alice"))["signature"])
         before = path.read_bytes()
         assert at.approve(run, "alice").status == 0
         assert path.read_bytes() == before
@@ -135,9 +158,9 @@ class TestApproving:
         both = at.cutter("approve", run, "--json")
         assert both.status == 22
         assert both.document["remedy"] == f"cutter approve {run} --person alice"
-        assert at.json("approve", run, "--person", "alice")["person"] == "alice"
+        assert at.json("approve", run, "--yes", "--person", "alice")["person"] == "alice"
         at.cutter("resume")
-        assert at.json("approve", run)["person"] == "bob"
+        assert at.json("approve", run, "--yes")["person"] == "bob"
 
     @pytest.mark.skipif(shutil.which("ssh-agent") is None, reason="no ssh-agent here")
     def test_a_key_that_an_agent_holds_signs(
@@ -154,7 +177,7 @@ class TestApproving:
             monkeypatch.setenv("SSH_AUTH_SOCK", socket)
             for person in ("mallory", "bob"):
                 subprocess.run(("ssh-add", "-q", at.key(person)), check=True)
-            assert at.json("approve", run)["person"] == "bob"
+            assert at.json("approve", run, "--yes")["person"] == "bob"
         finally:
             agent.terminate()
             agent.wait(timeout=10)
@@ -181,7 +204,7 @@ class TestApproving:
 class TestRejecting:
     def test_one_refusal_ends_the_run(self, at: Terminal) -> None:
         run = at.begun("--live")
-        refused = at.json("reject", run, "--key", at.key("bob"), "--reason", "not agreed")
+        refused = at.json("reject", run, "--yes", "--key", at.key("bob"), "--reason", "not agreed")
         assert (refused["decision"], refused["rejected"]) == ("reject", ["bob"])
         assert refused["signature"].endswith(".bob.reject.sig")
         reason = Path(refused["signature"]).with_suffix(".txt")
@@ -194,8 +217,10 @@ class TestRejecting:
 
     def test_needs_a_reason(self, at: Terminal) -> None:
         run = at.begun("--live")
-        assert at.cutter("reject", run, "--key", at.key("bob")).status == 2
-        assert at.cutter("reject", run, "--key", at.key("bob"), "--reason", "  ").status == 22
+        assert at.cutter("reject", run, "--yes", "--key", at.key("bob")).status == 2
+        assert (
+            at.cutter("reject", run, "--yes", "--key", at.key("bob"), "--reason", "  ").status == 22
+        )
         assert not list((at.home.runs / run).glob("*.sig"))
 
 
@@ -212,7 +237,7 @@ class TestEnding:
         asked = at.cutter("runs", "void", run, "--json")
         assert (asked.status, asked.document["stop_code"]) == (10, "STOP_APPROVAL_REQUIRED")
         assert "SG_3 void waiting 0/1" in " ".join(at.cutter("runs", "void", run).out.split())
-        signed = at.json("approve", run, "--key", at.key("bob"))
+        signed = at.json("approve", run, "--yes", "--key", at.key("bob"))
         assert signed["gate"] == "SG_3_failure_escalation"
         assert at.json("why", run)["remedy"] == f"cutter runs void {run}"
         done = at.cutter("runs", "void", run, "--json")
@@ -229,7 +254,10 @@ class TestEnding:
         resumed = at.cutter("resume", run, "--json")
         assert resumed.document["state"] == "awaiting_lifecycle_authorization"
         assert at.json("why", run)["remedy"] == f"cutter approve {run}"
-        assert at.json("approve", run, "--key", at.key("bob"))["gate"] == "SG_2_lifecycle_authz"
+        assert (
+            at.json("approve", run, "--yes", "--key", at.key("bob"))["gate"]
+            == "SG_2_lifecycle_authz"
+        )
 
     def test_a_failed_run_is_retried_by_a_signed_decision(self, at: Terminal) -> None:
         run = failed_run(at)
@@ -239,7 +267,7 @@ class TestEnding:
         assert asked.status == 10
         waiting = at.json("why", run)
         assert waiting["remedy"] == f"cutter approve {run}"
-        signed = at.json("approve", run, "--key", at.key("alice"))
+        signed = at.json("approve", run, "--yes", "--key", at.key("alice"))
         assert signed["gate"] == "SG_3_failure_escalation"
         assert at.json("why", run)["remedy"] == f"cutter runs retry {run}"
         assert at.cutter("runs", "retry", run).status == 0

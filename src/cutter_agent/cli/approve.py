@@ -51,8 +51,9 @@ def approve(
 ) -> int:
     """Sign what a run asks for.
 
-    Shows the review sheet, checks that the signature could count, asks (on a terminal), and leaves
-    the signature beside the request. An encrypted key's passphrase is asked for, or read from the file that
+    Shows the review sheet, checks that the signature could count, asks, and leaves the signature
+    beside the request. Where nobody can be asked (no terminal, --json, --no-input) it takes --yes.
+    An encrypted key's passphrase is asked for, or read from the file that
     CUTTER_KEY_PASSPHRASE_FILE names. With --batch every waiting request of a queue is shown and
     signed in one sitting: one signature a document and gate.
 
@@ -100,7 +101,7 @@ def _decide(
 ) -> int:
     from cutter_agent.bootstrap.approvals import sign_request
     from cutter_agent.bootstrap.witness import remember, witness
-    from cutter_agent.cli.signing import sheet_of, signer_for
+    from cutter_agent.cli.signing import agreed, sheet_of, signer_for
 
     rejects = reason is not None
     with opened(out) as desk:
@@ -112,8 +113,8 @@ def _decide(
         verb = "refuse" if rejects else "sign"
         gate = sheet.asked.request.gate.name
         question = f"As {owner}: {verb} {gate} of {seen(context.document_id)}?"
-        if out.asks and not yes and not out.confirm(question):
-            out.say("Nothing was signed.")
+        told = ("reject", run, "--reason", reason) if rejects else ("approve", run)
+        if not yes and not agreed(question, told, out):
             return StopApprovalRequired.exit_status
         path = sign_request(desk.runs_dir, context, person=owner, signer=signer, reject=rejects)
         remember(desk, head, owner, os.environ)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,10 +46,15 @@ def sign_batch(sitting: Sitting, show: Callable[[Sheet, Output], None], out: Out
         The exit status: 0, or that of the first request that could not be signed.
 
     Raises:
-        StopRefusedInput: a document is struck out that is not in the queue, or nothing waits.
+        StopRefusedInput: a document is struck out that is not in the queue, or nothing waits, or
+            nobody can be asked and --yes was not given.
+        StopEvidenceMismatch: the log does not extend the one that the person saw last; nothing is
+            signed.
     """
     from cutter_agent.bootstrap.approvals import sign_request
+    from cutter_agent.bootstrap.witness import remember, witness
     from cutter_agent.cli.batch import read_queue_at
+    from cutter_agent.cli.signing import agreed
 
     with opened(out) as desk:
         read = read_queue_at(desk, sitting.queue)
@@ -56,11 +62,15 @@ def sign_batch(sitting: Sitting, show: Callable[[Sheet, Output], None], out: Out
         owner, signer, refused = _signer(desk, out, sheets, sitting)
         able = [sheet for sheet in sheets if sheet.context.run_id not in refused]
         open_sheets = [s for s in able if owner not in _signed(desk, s)]
+        seen_last: str | None = None
+        for sheet in open_sheets:
+            head = witness(desk, sheet.asked.request_bytes, owner, os.environ)
+            seen_last = head or seen_last
         for sheet in open_sheets:
             show(sheet, out)
         question = f"As {owner}: sign {len(open_sheets)} requests of {seen(read.batch_id)}?"
-        if open_sheets and out.asks and not sitting.yes and not out.confirm(question):
-            out.say("Nothing was signed.")
+        told = ("approve", "--batch", str(sitting.queue))
+        if open_sheets and not sitting.yes and not agreed(question, told, out):
             return StopApprovalRequired.exit_status
         paths = {
             sheet.context.run_id: sign_request(
@@ -68,6 +78,7 @@ def sign_batch(sitting: Sitting, show: Callable[[Sheet, Output], None], out: Out
             )
             for sheet in open_sheets
         }
+        remember(desk, seen_last, owner, os.environ)
     _tell(read, owner, able, paths, refused, sitting, out)
     return next((stop.exit_status for stop in refused.values()), 0)
 

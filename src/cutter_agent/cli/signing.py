@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -91,6 +92,29 @@ def signer_for(
         signer = _from_file(desk.home.person_key(person), out)
         return _owner(sheet, signer, person), signer
     return _only_one(desk, out, sheet, person)
+
+
+def agreed(question: str, told: Sequence[str | None], out: Output) -> bool:
+    """Return the person's answer, said when it is no: nobody signs without having been asked.
+
+    Args:
+        question: what is signed, and as whom.
+        told: the words that were called, for the command that needs no answer.
+        out: asks.
+
+    Raises:
+        StopRefusedInput: nobody can be asked here.
+    """
+    if not out.asks:
+        raise StopRefusedInput(
+            "nobody can be asked here, and --yes was not given; nothing was signed",
+            expected="--yes, or a terminal without --json and --no-input",
+            remedy=shlex.join(["cutter", *(word for word in told if word), "--yes"]),
+        )
+    said = out.confirm(question)
+    if not said:
+        out.say("Nothing was signed.")
+    return said
 
 
 def passphrase_asked(out: Output) -> bytes | None:

@@ -1,6 +1,7 @@
 """What every writer asks first: fence, switch, approval, login, order. Each guard refuses alone."""
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -25,11 +26,12 @@ from cutter_agent.orchestrator.history import EventKind, RunEvent
 from cutter_agent.orchestrator.states import Gate
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
 from cutter_agent.postgres import history
-from cutter_agent.postgres.connect import stop_of
+from cutter_agent.postgres.connect import Connection, stop_of
 from cutter_agent.postgres.deployment import PolicySignature, accept_policy
 from cutter_agent.postgres.write import LiveWriter
 from postgres.acts import (
     LINES,
+    PLAN,
     STARTER,
     Cut,
     add_source,
@@ -349,6 +351,136 @@ def test_fewer_drafts_than_minted_are_not_enacted(database: Database, cut: Cut):
         writer.create_drafts(cut.change_set(), cut.drafts()[1:])
     with pytest.raises(Stop):
         cut.seal()
+
+
+@pytest.mark.parametrize("change", ["plan_sha256", "manifest_root", "tree_size"])
+def test_only_the_approved_plan_root_and_size_are_written(cut: Cut, change: str):
+    cut.approve(Gate.SG_1, **{change: "8" if change == "tree_size" else "00" * 32})
+    with pytest.raises(StopApprovalInvalid, match=f"{change} is"):
+        _drafted_and_sealed(cut)
+
+
+@pytest.mark.parametrize("decision", [None, "retry"])
+def test_a_run_is_voided_by_a_decision_to_void_it_only(cut: Cut, decision: str | None):
+    if decision is not None:
+        cut.approve(Gate.SG_3, decision=decision)
+    with pytest.raises(StopApprovalInvalid, match="SG_3"):
+        cut.end("voided")
+    cut.approve(Gate.SG_3, nonce="1" * 32)
+    cut.end("voided")
+
+
+def _drafted_and_sealed(cut: Cut) -> None:
+    mint(cut)
+    create(cut)
+    cut.seal()
+
+
+NULLS = {
+    "fn_approval_consume(%(run)s, %(fence)s, %(gate)s, %(request)b, %(names)s, %(names)s, %(armours)s::bytea[])": (
+        "run",
+        "fence",
+        "gate",
+        "request",
+        "names",
+        "armours",
+    ),
+    "fn_run_end(%(run)s, %(fence)s, %(outcome)s)": ("run", "fence", "outcome"),
+    "fn_run_append(%(run)s, %(fence)s, %(seq)s, %(kind)s, %(payload)b, '{}', '{}', '{}')": (
+        "run",
+        "fence",
+        "seq",
+        "kind",
+        "payload",
+    ),
+    "fn_change_set_mint(%(run)s, %(fence)s, %(set)s::uuid, %(source)s::uuid, %(plan)b, 7, 0, 0, 0)": (
+        "run",
+        "fence",
+        "set",
+        "source",
+        "plan",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("call", "null"), [(call, null) for call, names in NULLS.items() for null in names]
+)
+def test_null_passes_no_guard(database: Database, cut: Cut, call: str, null: str):
+    gate = Gate.SG_3
+    if "mint" in call:
+        cut.approve(Gate.SG_1)
+    values = {
+        "run": cut.run_id,
+        "fence": cut.fence,
+        "gate": gate.value,
+        "request": cut.request(gate),
+        "names": ["alice"],
+        "armours": [b"s"],
+        "outcome": "ended",
+        "seq": 2,
+        "kind": "stop",
+        "payload": b"{}",
+        "set": cut.change_set_id,
+        "source": cut.source_version_id,
+        "plan": bytes.fromhex(PLAN),
+    }
+    call = f"SELECT cutter_governance.{call} ->> 'status'"
+    with session(database, "cutter_exec") as connection:
+        assert _status(connection, call, {**values, null: None}) in {"exists_conflict", "refused"}
+        assert _status(connection, call, values) == "created"
+
+
+def _status(connection: Connection, call: str, values: Mapping[str, object]) -> object:
+    try:
+        row = connection.execute(call.encode(), values).fetchone()
+    except errors.DatabaseError:
+        return "refused"
+    assert row is not None
+    return row[0]
+
+
+@pytest.mark.parametrize("function", ["fn_iu_create_set", "fn_iu_apply_edit_draft"])
+@pytest.mark.parametrize("arrays", ["'{}'", "NULL"])
+def test_a_set_of_no_stated_size_is_refused(cut: Cut, function: str, arrays: str):
+    cut.draft()
+    many = ", ".join([arrays] * (13 if function == "fn_iu_create_set" else 14))
+    with cut.writing() as (connection, _), pytest.raises(errors.DatabaseError) as refused:
+        connection.execute(
+            f"SELECT iu.{function}(%s, %s, %s::uuid, NULL, {many})".encode(),
+            (cut.run_id, cut.fence, cut.change_set_id),
+        )
+    assert isinstance(stop_of(refused.value), StopInvariantFailed)
+
+
+def test_an_enactment_without_a_decision_is_refused(cut: Cut):
+    cut.draft()
+    cut.seal()
+    cut.verify()
+    cut.approve(Gate.SG_2)
+    with (
+        cut.writing() as (connection, _),
+        pytest.raises(errors.DatabaseError, match="by a decision"),
+    ):
+        connection.execute(
+            "SELECT iu.fn_iu_enact(%s, %s, %s::uuid, NULL, NULL)",
+            (cut.run_id, cut.fence, cut.change_set_id),
+        )
+
+
+@pytest.mark.parametrize("payload", [b"{}", b'{"body":{}}', b'{"body":{"phase":null}}'])
+def test_the_verifiers_login_appends_no_event_without_its_phase(
+    database: Database, cut: Cut, payload: bytes
+):
+    with (
+        session(database, "cutter_verify") as connection,
+        pytest.raises(errors.DatabaseError) as refused,
+    ):
+        connection.execute(
+            "SELECT cutter_governance.fn_run_append(%s, %s, 2, 'phase', %b, '{}', '{}', '{}')",
+            (cut.run_id, cut.fence, payload),
+        )
+    assert isinstance(stop_of(refused.value), StopGrantDelta)
 
 
 def test_a_set_of_other_size_than_it_says_is_refused(cut: Cut):

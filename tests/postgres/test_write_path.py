@@ -140,6 +140,7 @@ def test_other_content_under_a_known_id_is_a_conflict(database: Database, part: 
 def test_an_ended_run_withdraws_its_drafts_and_frees_everything(database: Database):
     cut = open_cut(database, LINES)
     cut.draft()
+    cut.approve(Gate.SG_3)
     cut.end("voided")
     with session(database) as connection:
         census = select_on(connection)(queries.CENSUS, {"document_id": CODE})[0]

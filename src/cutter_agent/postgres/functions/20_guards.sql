@@ -10,7 +10,7 @@ BEGIN
   IF NOT FOUND THEN
     RAISE EXCEPTION 'there is no run %', p_run_id USING ERRCODE = 'CU014';
   END IF;
-  IF v_run.fence <> p_fence THEN
+  IF v_run.fence IS DISTINCT FROM p_fence THEN
     RAISE EXCEPTION 'run % is driven with fence %, this is %', p_run_id, v_run.fence, p_fence
       USING ERRCODE = 'CU011';
   END IF;
@@ -44,6 +44,23 @@ END;
 $$;
 COMMENT ON FUNCTION cutter_governance.guard_approved(text, text) IS
   'Refuses unless the run has used an approval of this gate, in this transaction or before.';
+
+CREATE OR REPLACE FUNCTION cutter_governance.guard_planned(p_run_id text, p_name text, p_value text) RETURNS void
+LANGUAGE plpgsql STABLE SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_approved text;
+BEGIN
+  SELECT cutter_governance.header_field(split_part(convert_from(a.request, 'UTF8'), E'\n---\n', 1), p_name)
+  INTO v_approved
+  FROM cutter_governance.approval_use AS u JOIN cutter_governance.approval AS a USING (request_sha256)
+  WHERE u.run_id = p_run_id AND u.gate = 'SG_1_cut_authz' AND u.decision = 'approve';
+  IF (p_value = v_approved) IS NOT TRUE THEN
+    RAISE EXCEPTION '% is % and was approved as %', p_name, p_value, v_approved USING ERRCODE = 'CU012';
+  END IF;
+END;
+$$;
+COMMENT ON FUNCTION cutter_governance.guard_planned(text, text, text) IS
+  'Refuses a value that the header of the run''s used SG_1 approval does not give under this name.';
 
 CREATE OR REPLACE FUNCTION cutter_governance.guard_write(
   p_run_id text, p_fence bigint, p_gate text, p_change_set_id uuid

@@ -57,7 +57,7 @@ BEGIN
              WHERE t.version = p_version AND t.version = v_newest AND t.sha256 = v_sha256) THEN
     RETURN jsonb_build_object('status', 'exists_complete', 'version', p_version);
   END IF;
-  IF p_version <> v_newest + 1 THEN
+  IF p_version IS DISTINCT FROM v_newest + 1 THEN
     RETURN jsonb_build_object('status', 'exists_conflict', 'version', v_newest,
       'sentence', format('the newest accepted policy is version %s', v_newest));
   END IF;
@@ -81,8 +81,8 @@ LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_rows integer;
 BEGIN
-  IF cardinality(p_persons) = 0 OR cardinality(p_persons) <> cardinality(p_key_ids)
-     OR cardinality(p_persons) <> cardinality(p_armours) THEN
+  IF coalesce(cardinality(p_persons), 0) = 0 OR cardinality(p_persons) IS DISTINCT FROM cardinality(p_key_ids)
+     OR cardinality(p_persons) IS DISTINCT FROM cardinality(p_armours) THEN
     RAISE EXCEPTION 'signatures come as persons, keys and armours, one of each, at least one'
       USING ERRCODE = 'CU012';
   END IF;
@@ -104,7 +104,7 @@ DECLARE
 BEGIN
   PERFORM pg_advisory_xact_lock(hashtextextended('cutter/execution-switch', 0));
   SELECT s.seq, s.armed INTO v_seq, v_armed FROM cutter_governance.execution_switch AS s ORDER BY s.seq DESC LIMIT 1;
-  IF coalesce(v_armed, false) = p_armed THEN
+  IF coalesce(v_armed, false) IS NOT DISTINCT FROM p_armed THEN
     RETURN jsonb_build_object('status', 'exists_complete', 'armed', p_armed, 'seq', coalesce(v_seq, 0));
   END IF;
   INSERT INTO cutter_governance.execution_switch (seq, armed, reason, actor)

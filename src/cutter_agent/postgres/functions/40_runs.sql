@@ -87,10 +87,11 @@ CREATE OR REPLACE FUNCTION cutter_governance.fn_run_append(
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_last cutter_governance.run_event;
-  v_of_verifier boolean := p_kind = 'phase' AND (convert_from(p_payload, 'UTF8')::jsonb #>> '{body,phase}') = 'write_verify';
+  v_of_verifier boolean := coalesce(
+    p_kind = 'phase' AND (convert_from(p_payload, 'UTF8')::jsonb #>> '{body,phase}') = 'write_verify', false);
 BEGIN
   -- session_user: current_user is the owner in here, whoever calls.
-  IF v_of_verifier <> (session_user = 'cutter_verify') THEN
+  IF v_of_verifier IS DISTINCT FROM (session_user = 'cutter_verify') THEN
     RAISE EXCEPTION '% may not append this % event', session_user, p_kind USING ERRCODE = 'CU020';
   END IF;
   PERFORM cutter_governance.guard_run(p_run_id, p_fence);
@@ -98,7 +99,7 @@ BEGIN
   IF v_last.seq = p_seq AND v_last.kind = p_kind AND v_last.payload = p_payload THEN
     RETURN jsonb_build_object('status', 'exists_complete', 'seq', p_seq, 'sha256', encode(v_last.sha256, 'hex'));
   END IF;
-  IF v_last.seq <> p_seq - 1 THEN
+  IF v_last.seq IS DISTINCT FROM p_seq - 1 THEN
     RETURN jsonb_build_object('status', 'exists_conflict', 'seq', v_last.seq,
       'sentence', format('the newest event is %s, so this one cannot be %s', v_last.seq, p_seq));
   END IF;
@@ -125,6 +126,14 @@ BEGIN
     RETURN jsonb_build_object('status', 'exists_complete', 'withdrawn', 0);
   END IF;
   PERFORM cutter_governance.guard_run(p_run_id, p_fence);
+  IF p_outcome IS NULL THEN
+    RAISE EXCEPTION 'run % ends with an outcome', p_run_id USING ERRCODE = 'CU016';
+  END IF;
+  IF p_outcome = 'voided' AND NOT EXISTS (
+      SELECT FROM cutter_governance.approval_use AS u
+      WHERE u.run_id = p_run_id AND u.gate = 'SG_3_failure_escalation' AND u.decision = 'void') THEN
+    RAISE EXCEPTION 'run % has used no approval of SG_3_failure_escalation to void it', p_run_id USING ERRCODE = 'CU012';
+  END IF;
   SELECT c.* INTO v_set FROM cutter_governance.cut_change_set AS c WHERE c.run_id = p_run_id AND c.state = 'open';
   IF FOUND THEN
     IF p_outcome = 'closed' THEN
@@ -144,4 +153,4 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION cutter_governance.fn_run_end(text, bigint, text) IS
-  'The run is over, its document is free, and its drafts, if they were not enacted, are withdrawn.';
+  'The run is over, its document is free, its drafts, if not enacted, are withdrawn. Voided only by a used SG_3 approval.';

@@ -11,6 +11,10 @@ DECLARE
   v_decision text := 'approve';
   v_expires timestamptz;
 BEGIN
+  IF num_nulls(p_run_id, p_fence, p_gate, p_request, p_persons, p_key_ids, p_armours) > 0 THEN
+    RAISE EXCEPTION 'an approval is used by a run at a gate, with its request and its signatures: nothing of it is null'
+      USING ERRCODE = 'CU012';
+  END IF;
   IF EXISTS (SELECT FROM cutter_governance.approval_use AS u WHERE u.request_sha256 = v_sha256) THEN
     RAISE EXCEPTION 'approval % was used before', encode(v_sha256, 'hex') USING ERRCODE = 'CU013';
   END IF;
@@ -92,7 +96,7 @@ BEGIN
       cutter_governance.header_field(p_header, 'policy_sha256')) THEN
     RAISE EXCEPTION 'policy_sha256: the request is for another trust policy than the newest' USING ERRCODE = 'CU022';
   END IF;
-  IF p_run.starter = ANY (p_persons) THEN
+  IF (p_run.starter = ANY (p_persons)) IS NOT FALSE THEN
     RAISE EXCEPTION '% started the run and cannot approve it', p_run.starter USING ERRCODE = 'CU012';
   END IF;
 END;

@@ -12,6 +12,7 @@ BEGIN
   PERFORM cutter_governance.guard_armed();
   v_run := cutter_governance.guard_run(p_run_id, p_fence);
   PERFORM cutter_governance.guard_approved(p_run_id, 'SG_1_cut_authz');
+  PERFORM cutter_governance.guard_planned(p_run_id, 'plan_sha256', encode(p_plan_sha256, 'hex'));
   IF EXISTS (SELECT FROM cutter_governance.cut_change_set AS c
              WHERE c.change_set_id = p_change_set_id OR c.run_id = p_run_id) THEN
     RETURN jsonb_build_object('status', CASE WHEN EXISTS (
@@ -37,7 +38,7 @@ BEGIN
 END;
 $$;
 COMMENT ON FUNCTION cutter_governance.fn_change_set_mint(text, bigint, uuid, uuid, bytea, integer, integer, integer, integer) IS
-  'The run''s one change set is open, for the newest source version of its document.';
+  'The run''s one change set is open, for the approved plan and the newest source version of its document.';
 
 CREATE OR REPLACE FUNCTION iu.draft_rows_insert(
   p_set cutter_governance.cut_change_set, p_version_ids uuid[], p_unit_ids uuid[], p_version_nos integer[],
@@ -51,7 +52,7 @@ DECLARE
   v_equal integer;
   v_span_ends integer[];
 BEGIN
-  IF v_rows = 0 OR (cardinality(p_unit_ids), cardinality(p_version_nos), cardinality(p_addresses), cardinality(p_kinds),
+  IF coalesce(v_rows, 0) = 0 OR (cardinality(p_unit_ids), cardinality(p_version_nos), cardinality(p_addresses), cardinality(p_kinds),
       cardinality(p_parents), cardinality(p_ordinals), cardinality(p_aliases), cardinality(p_headings),
       cardinality(p_nums), cardinality(p_span_counts), cardinality(p_body_sha256s), cardinality(p_bodies))
      IS DISTINCT FROM (v_rows, v_rows, v_rows, v_rows, v_rows, v_rows, v_rows, v_rows, v_rows, v_rows, v_rows, v_rows)
@@ -113,7 +114,7 @@ DECLARE
   v_set cutter_governance.cut_change_set :=
     cutter_governance.guard_write(p_run_id, p_fence, 'SG_1_cut_authz', p_change_set_id);
 BEGIN
-  IF cardinality(p_version_ids) <> p_expected THEN
+  IF (cardinality(p_version_ids) = p_expected) IS NOT TRUE THEN
     RAISE EXCEPTION '% units came where % were expected', cardinality(p_version_ids), p_expected USING ERRCODE = 'CU016';
   END IF;
   RETURN iu.draft_rows_insert(v_set, p_version_ids, p_unit_ids, array_fill(1, ARRAY[p_expected]), p_addresses, p_kinds,
@@ -150,7 +151,7 @@ DECLARE
   v_answer jsonb;
   v_in_force integer;
 BEGIN
-  IF cardinality(p_version_ids) <> p_expected OR 1 = ANY (p_version_nos) THEN
+  IF (cardinality(p_version_ids) = p_expected) IS NOT TRUE OR (1 = ANY (p_version_nos)) IS NOT FALSE THEN
     RAISE EXCEPTION 'an edit brings % later versions of existing units', p_expected USING ERRCODE = 'CU016';
   END IF;
   v_answer := iu.draft_rows_insert(v_set, p_version_ids, p_unit_ids, p_version_nos, p_addresses, p_kinds, p_parents,
@@ -160,7 +161,7 @@ BEGIN
   JOIN iu.unit_in_force AS f ON f.document_id = v_set.document_id AND f.unit_id = d.unit_id AND f.ended_at IS NULL
   JOIN iu.unit_version AS v ON v.document_id = f.document_id AND v.version_id = f.version_id
     AND v.version_no = d.version_no - 1;
-  IF v_in_force <> p_expected THEN
+  IF v_in_force IS DISTINCT FROM p_expected THEN
     RAISE EXCEPTION '% of % edits follow the version in force', v_in_force, p_expected USING ERRCODE = 'CU015';
   END IF;
   RETURN v_answer;
@@ -182,6 +183,9 @@ DECLARE
   v_enacted integer;
   v_ended integer;
 BEGIN
+  IF p_decision_id IS NULL THEN
+    RAISE EXCEPTION 'change set % is enacted by a decision', p_change_set_id USING ERRCODE = 'CU012';
+  END IF;
   IF v_set.state <> 'open' THEN
     RETURN iu.enact_receipt(v_set, p_decision_id) || jsonb_build_object('status',
       CASE WHEN EXISTS (SELECT FROM iu.lifecycle_log AS l WHERE l.document_id = v_set.document_id

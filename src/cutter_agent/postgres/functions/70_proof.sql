@@ -61,6 +61,8 @@ BEGIN
        WHERE b.document_id = v_set.document_id AND b.envelope_id = p_envelope_id)) THEN
     RAISE EXCEPTION 'the manifest''s root is not the root of its blocks' USING ERRCODE = 'CU017';
   END IF;
+  PERFORM cutter_governance.guard_planned(p_run_id, 'manifest_root', encode(p_root_sha256, 'hex'));
+  PERFORM cutter_governance.guard_planned(p_run_id, 'tree_size', p_tree_size::text);
 
   INSERT INTO cutter_governance.cut_change_set_affected_row (document_id, change_set_id, unit_id, change, version_id, prior_version_id)
   SELECT v.document_id, p_change_set_id, v.unit_id, CASE WHEN f.version_id IS NULL THEN 'created' ELSE 'changed' END,
@@ -79,7 +81,7 @@ END;
 $$;
 COMMENT ON FUNCTION cutter_governance.fn_manifest_record(text, bigint, uuid, uuid, bytea, integer, bytea, text,
   integer[], uuid[], uuid[], integer[], bytea[]) IS
-  'Envelope, blocks, affected rows and the executor''s signature are on record, and the root is theirs.';
+  'Envelope, blocks, affected rows and the executor''s signature are on record; the root is theirs and the approved one.';
 
 CREATE OR REPLACE FUNCTION cutter_governance.manifest_receipt(p_set cutter_governance.cut_change_set) RETURNS jsonb
 LANGUAGE sql STABLE SET search_path = pg_catalog, pg_temp AS $$

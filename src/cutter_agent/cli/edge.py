@@ -46,13 +46,13 @@ def settle(error: BaseException, words: Sequence[str]) -> int:
     """
     command = shlex.join(["cutter", *words])
     try:
-        return _settle(_interruption(error) or error, words, command)
+        return _settle(interruption(error) or error, words, command)
     except BrokenPipeError:
         hush(sys.stderr)
         return EXIT_DONE
 
 
-def _interruption(error: BaseException) -> BaseException | None:
+def interruption(error: BaseException) -> BaseException | None:
     """Return the interruption that the error came of: what fails while the work is put down is one."""
     found: BaseException | None = None
     link: BaseException | None = error

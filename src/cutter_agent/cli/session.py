@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from cutter_agent.cli.edge import Interrupted, stop_json
+from cutter_agent.cli.edge import Interrupted, interruption, stop_json
 from cutter_agent.cli.output import Output
 from cutter_agent.errors import (
     STOP_BY_CODE,
@@ -284,7 +284,9 @@ def interruptible(desk: Desk, document_id: str | None, run_id: str | None) -> It
     """
     try:
         yield
-    except KeyboardInterrupt as error:
+    except (KeyboardInterrupt, Exception) as error:
+        if not interruption(error):
+            raise
         raise Interrupted(_going_on(desk, document_id, run_id)) from error
 
 

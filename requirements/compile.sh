@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Writes the two lock files anew from pyproject.toml: exact versions, every published file's sha256, no address.
+# Writes the three lock files anew from pyproject.toml: exact versions, every published file's sha256, no address.
 #   requirements/runtime.txt      what a deployment installs (core and all extras)
 #   requirements/development.txt  the same versions, and what builds, checks and tests
+#   requirements/bench.txt        the peers that the benchmarks are measured against, in an environment of their own
 # Arguments are handed to the resolver, for example: requirements/compile.sh --upgrade
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -21,8 +22,9 @@ lock() {
 }
 lock --output-file requirements/runtime.txt "${@:1}"
 lock --group development --constraint requirements/runtime.txt --output-file requirements/development.txt "${@:1}"
+lock --group bench --constraint requirements/runtime.txt --output-file requirements/bench.txt "${@:1}"
 
-if grep -nE '://|^-|^ *file:' requirements/runtime.txt requirements/development.txt; then
+if grep -nE '://|^-|^ *file:' requirements/*.txt; then
   echo "a lock file names an address or an option (lines above); the locks hold names, versions and hashes alone" >&2
   exit 1
 fi

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import fields
 from pathlib import Path
+from typing import Final
 
+import click
+
+from cutter_agent.cli.commands import SECTIONS
+from cutter_agent.cli.main import HELP_COLUMNS, cutter
 from cutter_agent.errors import STOPS
 from cutter_agent.orchestrator.approval import ApprovalRequest, header_names
 from cutter_agent.orchestrator.grants import CANONICAL_FUNCTIONS
@@ -23,7 +29,8 @@ from cutter_agent.orchestrator.states import (
 )
 
 HERE = Path(__file__).parent
-CONTRACT = HERE / "reference" / "contract.md"
+REFERENCE = HERE / "reference"
+SQL = HERE.parent / "src" / "cutter_agent" / "postgres"
 _INTRO = """# Contract
 
 The names and numbers that users, tests and other tools rely on. The tables on this page are written
@@ -118,16 +125,99 @@ def contract() -> str:
     return "\n".join(parts) + "\n" + prose
 
 
+def _helped(command: click.Command, words: str) -> Iterator[str]:
+    context = click.Context(command, info_name=words, terminal_width=HELP_COLUMNS - 2)
+    context.help_option_names = ["-h", "--help"]
+    yield f"### {words}\n"
+    yield "```"
+    yield command.get_help(context).strip()
+    yield "```\n"
+    if isinstance(command, click.Group):
+        for name in command.list_commands(context):
+            part = command.get_command(context, name)
+            if part is None:
+                raise LookupError(f"{words} {name}")
+            yield from _helped(part, f"{words} {name}")
+
+
+def cli() -> str:
+    """Return the page of every command, as its own help tells it."""
+    parts = [
+        "# Commands\n",
+        "Every command as `--help` shows it. Data goes to stdout and talk to stderr; `--json` writes one",
+        "document, `--ndjson` one event a line. What the exit codes mean: [Contract](contract.md).\n",
+    ]
+    root = click.Context(cutter, info_name="cutter")
+    for section in SECTIONS:
+        parts.append(f"## {section.title}\n")
+        for row in section.rows:
+            command = cutter.get_command(root, row.name)
+            if command is None:
+                raise LookupError(row.name)
+            parts.extend(_helped(command, f"cutter {row.name}"))
+    return "\n".join(parts)
+
+
+_COMMENT: Final = re.compile(
+    r"^COMMENT ON (SCHEMA|DOMAIN|TYPE|TABLE|VIEW|COLUMN|FUNCTION) ([^\n]+?)\s+IS\s+'((?:[^']|'')*)';",
+    re.MULTILINE,
+)
+
+
+def tables() -> str:
+    """Return the page of everything that the database's own comments describe."""
+    files = (
+        *sorted((SQL / "migrations").glob("*.sql")),
+        *sorted((SQL / "functions").glob("*.sql")),
+    )
+    said: dict[tuple[str, str], str] = {}
+    for file in files:
+        for kind, name, text in _COMMENT.findall(file.read_text(encoding="utf-8")):
+            said[kind, name] = " ".join(text.replace("''", "'").split())
+    parts = [
+        "# Tables and functions\n",
+        "What the database says of itself: the same sentences that `\\d+` and `\\df+` show in psql. Programs write",
+        "through the functions alone; no role that logs in may write a table.\n",
+    ]
+    for title, kind in (("Schemas", "SCHEMA"), ("Domains", "DOMAIN"), ("Types", "TYPE")):
+        rows = [(f"`{name}`", text) for (k, name), text in said.items() if k == kind]
+        parts += [f"## {title}\n", *_table(("name", "what it is"), rows)]
+    parts.append("## Tables and views\n")
+    for (kind, name), text in sorted(said.items(), key=lambda row: row[0][1]):
+        if kind in {"TABLE", "VIEW"}:
+            columns = [
+                (f"`{column.removeprefix(name + '.')}`", about)
+                for (k, column), about in said.items()
+                if k == "COLUMN" and column.startswith(name + ".")
+            ]
+            parts += [f"### {name}\n", text + "\n", *_table(("column", "what it holds"), columns)]
+    functions = [(f"`{name}`", text) for (k, name), text in said.items() if k == "FUNCTION"]
+    parts += ["## Functions\n", *_table(("function", "what is true of it"), sorted(functions))]
+    return "\n".join(parts)
+
+
+PAGES: Final[dict[str, Callable[[], str]]] = {
+    "contract.md": contract,
+    "cli.md": cli,
+    "tables.md": tables,
+}
+"""Every generated page below docs/reference, and what writes it."""
+
+
 def main() -> int:
-    """Write every generated page; with --check only say whether one is stale."""
-    text = contract()
+    """Write every generated page; with --check only say which are stale."""
+    stale = []
+    for name, written in PAGES.items():
+        page, text = REFERENCE / name, written()
+        if page.exists() and page.read_text(encoding="utf-8") == text:
+            continue
+        stale.append(name)
+        if "--check" not in sys.argv[1:]:
+            page.write_text(text, encoding="utf-8")
     if "--check" in sys.argv[1:]:
-        fresh = CONTRACT.exists() and CONTRACT.read_text(encoding="utf-8") == text
-        print("the reference is fresh" if fresh else "stale: run make docs")  # noqa: T201
-        return 0 if fresh else 1
-    CONTRACT.parent.mkdir(exist_ok=True)
-    CONTRACT.write_text(text, encoding="utf-8")
-    print(f"wrote {CONTRACT.relative_to(HERE.parent)}")  # noqa: T201
+        print(f"stale: {', '.join(stale)}; run make docs" if stale else "the reference is fresh")  # noqa: T201
+        return 1 if stale else 0
+    print(f"wrote {', '.join(stale) or 'nothing, all is fresh'}")  # noqa: T201
     return 0
 
 

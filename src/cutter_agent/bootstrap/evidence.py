@@ -137,7 +137,7 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
         )
     select = desk.select(ROLE_READER)
     policy = run_proof.policy_of(select, pinned.facts.policy_sha256)
-    reading = _reading(desk, context)
+    reading = planned_reading(desk, context)
     approvals = () if simulated else run_proof.used_approvals(select, context.run_id)
     executor, verifier = _simulated_seals(context) if simulated else _live_seals(desk, context)
     requests = _asked(context) if simulated else tuple(_approved(context, approvals))
@@ -168,7 +168,7 @@ def _signers_of(policy: bytes) -> tuple[AllowedSigner, ...]:
     return policy_signers(parse_policy(policy))
 
 
-def _reading(desk: Desk, context: RunContext) -> Reading:
+def planned_reading(desk: Desk, context: RunContext) -> Reading:
     """The reading that the run planned, found again from the source and the units of its time.
 
     Raises:
@@ -196,8 +196,11 @@ def _in_force_then(desk: Desk, context: RunContext) -> Iterator[Sequence[InForce
     from cutter_agent.postgres.run_proof import in_force_before
 
     if context.history.header.mode is Mode.LIVE:
-        cut = _evidence(context, LegACut)
-        yield in_force_before(desk.select(ROLE_READER), cut.change_set_id)
+        cut = context.get(LegACut)
+        if cut is not None:
+            yield in_force_before(desk.select(ROLE_READER), cut.change_set_id)
+        # Until this run enacts anything, the units of its time are the ones of now.
+        yield desk.facts().in_force(context.document_id)
         return
     # A rehearsal of the version in force sets its units aside; a later cut may have changed them.
     yield ()

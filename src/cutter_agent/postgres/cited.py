@@ -91,6 +91,13 @@ def unit_texts(select: Select, document_id: str, address: str) -> tuple[HeldText
     )
 
 
+def texts_of(select: Select, digests: Sequence[str]) -> dict[str, str]:
+    """The texts with these SHA-256 digests, by digest; one that was never stored is left out."""
+    wanted = [bytes.fromhex(digest) for digest in digests]
+    rows = _rows(select, "texts", sha256s=wanted) if wanted else ()
+    return {str(row["sha256"]): str(row["body"]) for row in rows}
+
+
 def _rows(select: Select, name: str, **parameters: object) -> Sequence[Mapping[str, object]]:
     return select(statement(name).decode(), parameters)
 

@@ -1,0 +1,1 @@
+"""What the console shows, read at the desk: one module a screen, frozen values, paged."""

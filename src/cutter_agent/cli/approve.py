@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cutter_agent.bootstrap.standing import context_of, standing, time_left
 from cutter_agent.cli.edge import seen_lines
 from cutter_agent.cli.output import Output, seen, speaks
-from cutter_agent.cli.run_view import next_lines, time_left
-from cutter_agent.cli.session import context_of, opened, standing
+from cutter_agent.cli.run_view import next_lines
+from cutter_agent.cli.session import opened
 from cutter_agent.errors import StopApprovalRequired, StopRefusedInput
 
 if TYPE_CHECKING:

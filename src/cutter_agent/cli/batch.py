@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cutter_agent.bootstrap.standing import standing
 from cutter_agent.cli.main import SuggestingGroup
 from cutter_agent.cli.output import Output, aligned, seen, speaks
-from cutter_agent.cli.session import opened, standing
+from cutter_agent.cli.session import opened
 from cutter_agent.errors import EXIT_BATCH_QUARANTINED, EXIT_DONE, StopRefusedInput
 from cutter_agent.orchestrator.batch_status import BatchStatus, ItemStanding, status_json
 from cutter_agent.orchestrator.states import Mode
@@ -244,7 +245,7 @@ def _driven(desk: Desk, read: Queue, mode: Mode, lanes: int, out: Output) -> Ite
 
 
 def _planned(desk: Desk, answer: LaneAnswer) -> dict[str, Json]:
-    from cutter_agent.cli.session import context_of
+    from cutter_agent.bootstrap.standing import context_of
     from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 
     found = None if answer.run_id is None else context_of(desk, answer.run_id).get(CutPlanned)

@@ -7,17 +7,9 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cutter_agent.bootstrap.standing import reference_for, standing
 from cutter_agent.cli.output import Output, speaks
-from cutter_agent.cli.session import (
-    Taken,
-    answer,
-    interruptible,
-    opened,
-    reference_for,
-    standing,
-    take,
-    waits,
-)
+from cutter_agent.cli.session import Taken, answer, interruptible, opened, take, waits
 from cutter_agent.errors import StopApprovalExpired
 
 if TYPE_CHECKING:

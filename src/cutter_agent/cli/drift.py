@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cutter_agent.bootstrap.standing import contexts
 from cutter_agent.cli.output import Output, aligned, seen, speaks
 from cutter_agent.cli.run_view import DIGEST_DIGITS
-from cutter_agent.cli.session import contexts, opened
+from cutter_agent.cli.session import opened
 from cutter_agent.errors import EXIT_DIFFERENCES, EXIT_DONE, StopDocumentUnknown, StopRunUnknown
 
 if TYPE_CHECKING:

@@ -49,7 +49,8 @@ def export(run: str, *, file: Path, out: Output) -> None:
     Example: cutter evidence export RUN -o run.zip
     """
     from cutter_agent.bootstrap.evidence import export_run
-    from cutter_agent.cli.session import context_of, opened
+    from cutter_agent.bootstrap.standing import context_of
+    from cutter_agent.cli.session import opened
     from cutter_agent.cli.written import write_whole
     from cutter_agent.evidence.bundle import read_bundle
     from cutter_agent.evidence.canonical import sha256_hex

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cutter_agent.bootstrap.standing import contexts, explain, recorded_stop, standing, time_left
 from cutter_agent.cli.output import Output, aligned, seen, speaks
-from cutter_agent.cli.run_view import time_left
-from cutter_agent.cli.session import contexts, opened, recorded_stop, standing
-from cutter_agent.cli.why import explain
+from cutter_agent.cli.session import opened
 from cutter_agent.errors import StopEvidenceMismatch
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cutter_agent.bootstrap.standing import context_of
 from cutter_agent.cli.main import SuggestingGroup
 from cutter_agent.cli.output import Output, seen, speaks, wrapped
 from cutter_agent.cli.policy_view import policy_document, policy_lines
-from cutter_agent.cli.session import context_of, opened
+from cutter_agent.cli.session import opened
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.states import Gate
 

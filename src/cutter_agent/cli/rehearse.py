@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cutter_agent.bootstrap.standing import contexts
 from cutter_agent.cli.output import Output, speaks
-from cutter_agent.cli.session import Taken, answer, contexts, opened, take, waits
+from cutter_agent.cli.session import Taken, answer, opened, take, waits
 from cutter_agent.errors import StopDrift
 from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.line import PAUSES

@@ -4,16 +4,10 @@ from __future__ import annotations
 
 import click
 
+from cutter_agent.bootstrap.standing import context_of, reference_for
 from cutter_agent.cli.cut import go_on
 from cutter_agent.cli.output import Output, speaks
-from cutter_agent.cli.session import (
-    answer,
-    context_of,
-    one_in_flight,
-    opened,
-    reference_for,
-    take,
-)
+from cutter_agent.cli.session import answer, one_in_flight, opened, take
 
 
 @click.command()

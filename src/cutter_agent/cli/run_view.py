@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from cutter_agent.bootstrap.standing import any_of, time_left, without_policy
 from cutter_agent.cli.output import Output, aligned, cells, seen, wrapped
 from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.line import LINE, Pause, Phase
@@ -16,7 +17,7 @@ from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Gate, Mode
 
 if TYPE_CHECKING:
-    from cutter_agent.cli.session import Standing
+    from cutter_agent.bootstrap.standing import Standing
 
 DONE: Final = "✓"
 WAITING: Final = "●"
@@ -59,15 +60,8 @@ def run_lines(result: RunResult, standing: Standing, out: Output) -> list[str]:
     paused = result.stop_code == _PAUSED
     if paused and standing.request is not None and not standing.threshold:
         lines += _part("", "Nobody can sign yet: this deployment has no trust policy.", out)
-        return [*lines, f"Next   {without_policy(context)}"]
+        return [*lines, f"Next   {seen(without_policy(context))}"]
     return lines + next_lines(result.remedy, standing, out, waits=paused)
-
-
-def without_policy(context: RunContext) -> str:
-    """Return what to do with a run that waits while nobody can sign."""
-    if context.history.header.mode is Mode.DRYRUN:
-        return f"cutter run {seen(context.document_id)}"
-    return "cutter policy propose"
 
 
 def next_lines(remedy: str, standing: Standing, out: Output, *, waits: bool = True) -> list[str]:
@@ -87,22 +81,6 @@ def next_lines(remedy: str, standing: Standing, out: Output, *, waits: bool = Tr
     if _MARGIN + cells(who) + 2 + cells(command) <= out.columns:
         return [f"Next   {who}  {seen(command)}"]
     return [*_part("Next", who, out), f"         {seen(command)}"]
-
-
-def any_of(names: tuple[str, ...]) -> str:
-    """Return the names as a choice: alice, bob or carol."""
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def time_left(seconds: float) -> str:
-    """Return a span of time in the two largest of its units: 23 h 58 m."""
-    if seconds <= 0:
-        return "expired"
-    minutes, rest = divmod(int(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return (
-        f"expires in {hours} h {minutes:02} m" if hours else f"expires in {minutes} m {rest:02} s"
-    )
 
 
 def _waiting(name: str, standing: Standing) -> list[str]:

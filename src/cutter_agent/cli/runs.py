@@ -7,11 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
+from cutter_agent.bootstrap.standing import at_rest, context_of, contexts, event_json
 from cutter_agent.cli.main import SuggestingGroup
 from cutter_agent.cli.output import Output, aligned, seen, speaks
-from cutter_agent.cli.session import Taken, answer, context_of, contexts, opened, take
+from cutter_agent.cli.session import Taken, answer, opened, take
 from cutter_agent.errors import EXIT_DONE, StopApprovalRequired, StopEvidenceMismatch
-from cutter_agent.orchestrator.history import EventKind, RunEvent
+from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.run_context import RunContext
 
 if TYPE_CHECKING:
@@ -141,38 +142,6 @@ def void(run: str, *, out: Output) -> int:
     Example: cutter runs void RUN
     """
     return _escalate(run, "void", out)
-
-
-def event_json(event: RunEvent) -> dict[str, Json]:
-    """Return one entry of a history with its sentence."""
-    body = event.body
-    what = ""
-    match event.kind:
-        case EventKind.PHASE:
-            what = f"{body.get('phase')} passed"
-        case EventKind.REQUEST:
-            what = f"{body.get('document')} waits for signatures"
-        case EventKind.STOP:
-            what = f"{body.get('code')}: {body.get('sentence')}"
-        case EventKind.DECISION:
-            what = f"decided: {body.get('decision')}"
-        case EventKind.PROOF:
-            what = f"non-mutation proof: {body.get('level')}"
-        case EventKind.OPENED:
-            what = "the run began"
-    return {
-        "seq": event.seq,
-        "kind": event.kind.value,
-        "at_utc": event.at_utc,
-        "phase": body.get("phase"),
-        "what": what,
-    }
-
-
-def at_rest(context: RunContext) -> bool:
-    """Say whether nothing moves the run now: it is over, or it has stopped and waits."""
-    last = [e for e in context.history.events if e.kind is not EventKind.PROOF][-1]
-    return context.over or last.kind is EventKind.STOP
 
 
 def _escalate(run: str, decision: str, out: Output) -> int:

@@ -6,16 +6,14 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
+from cutter_agent.bootstrap.standing import contexts, recorded_stop, standing
 from cutter_agent.cli.edge import Interrupted, interruption, stop_json
 from cutter_agent.cli.output import Output
 from cutter_agent.errors import (
-    STOP_BY_CODE,
-    Difference,
     Stop,
     StopApprovalRequired,
-    StopEvidenceMismatch,
     StopLockBusy,
     StopRefusedInput,
     StopRunUnknown,
@@ -24,14 +22,9 @@ from cutter_agent.errors import (
 if TYPE_CHECKING:
     from cutter_agent.bootstrap import Desk
     from cutter_agent.evidence.canonical import Json
-    from cutter_agent.orchestrator.orders import OfferedSignature
-    from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
     from cutter_agent.orchestrator.result import RunResult
     from cutter_agent.orchestrator.run_context import RunContext
     from cutter_agent.orchestrator.runner import OrchestratorRunner
-
-RUNS_LOOKED_AT: Final = 1_000
-"""How many of the newest runs are looked through for one that is not named."""
 
 
 @contextmanager
@@ -103,133 +96,6 @@ def run_document(taken: Taken) -> dict[str, Json]:
     stop = taken.stop or recorded_stop(taken.result.context)
     shown = None if stop is None or taken.result.stop_code is None else stop_json(stop)
     return {**run_json(taken.result), "stop": shown}
-
-
-def recorded_stop(context: RunContext) -> Stop | None:
-    """Return the stop that the run stands at, as it was recorded, or None."""
-    record = context.stop
-    if record is None:
-        return None
-    return STOP_BY_CODE[record.code](
-        record.fact,
-        expected=record.expected,
-        run_id=context.run_id,
-        document_id=context.document_id,
-        differences=[Difference(*row) for row in record.differences],
-        findings=[f"{f.id}: {f.sentence} {f.because}" for f in record.findings if not f.held],
-        remedy=record.remedy,
-    )
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """What a run waits for, and what lies there already.
-
-    Attributes:
-        request: the request that waits, or None.
-        offered: the signatures beside it, unjudged.
-        may_sign: the persons of the gate who may still decide, or none without a policy.
-        threshold: how many must sign; 0 without a policy.
-        left_s: seconds until the request expires.
-    """
-
-    request: AuthorizationRequested | None
-    offered: tuple[OfferedSignature, ...]
-    may_sign: tuple[str, ...]
-    threshold: int
-    left_s: float
-
-    @property
-    def signed(self) -> tuple[str, ...]:
-        """The persons whose approvals lie beside the request, unjudged."""
-        return tuple(sorted({each.person for each in self.offered if not each.rejects}))
-
-    @property
-    def rejected(self) -> tuple[str, ...]:
-        """The persons whose refusals lie beside the request, unjudged."""
-        return tuple(sorted({each.person for each in self.offered if each.rejects}))
-
-    @property
-    def complete(self) -> bool:
-        """True if enough lies there for the run to be resumed."""
-        return bool(self.rejected) or 0 < self.threshold <= len(self.signed)
-
-
-def standing(desk: Desk, context: RunContext) -> Standing:
-    """Return what the run waits for and who may still decide, before any signature is judged."""
-    from cutter_agent.orchestrator.ask import asked_of, waiting_request
-    from cutter_agent.orchestrator.clock import parse_utc
-    from cutter_agent.orchestrator.states import Gate
-
-    request = None if context.over else waiting_request(context)
-    if request is None:
-        return Standing(None, (), (), 0, 0.0)
-    offered = tuple(desk.reporter().signatures(context.run_id, request.document))
-    expires = parse_utc(request.expires_utc)
-    left_s = 0.0 if expires is None else (expires - desk.now_utc()).total_seconds()
-    policy = desk.policy()
-    if policy is None:
-        return Standing(request, offered, (), 0, left_s)
-    try:
-        rule = policy.rule(request.gate)
-    except Stop:
-        return Standing(request, offered, (), 0, left_s)
-    asked = asked_of(context, request)
-    twice = request.gate is Gate.SG_2 and not policy.sg1_approver_may_approve_sg2
-    barred = {asked.starter, *(asked.sg1_persons if twice else ())}
-    signed = {each.person for each in offered if not each.rejects}
-    free = [person for person in rule.persons if person not in barred | signed]
-    return Standing(request, offered, tuple(free), rule.threshold, left_s)
-
-
-def reference_for(desk: Desk, context: RunContext) -> str | None:
-    """Return the approval that lies beside the pause's request, or None where nobody has signed."""
-    from cutter_agent.orchestrator.ask import pause_request
-
-    request = None if context.over else pause_request(context)
-    if request is None or not desk.reporter().signatures(context.run_id, request.document):
-        return None
-    return f"sha256:{request.request_sha256}"
-
-
-def contexts(desk: Desk, *, limit: int = RUNS_LOOKED_AT) -> Iterator[RunContext | str]:
-    """Yield the newest runs, newest first; of one that cannot be read, its id alone."""
-    for run_id in desk.run_ids()[:limit]:
-        try:
-            context = _read(desk, run_id)
-        except (StopEvidenceMismatch, StopRunUnknown):
-            yield run_id
-        else:
-            yield context
-
-
-def context_of(desk: Desk, run_id: str) -> RunContext:
-    """Return the run.
-
-    Raises:
-        StopRunUnknown: there is no such run.
-        StopEvidenceMismatch: its history cannot be read; the stop names the run.
-    """
-    from cutter_agent.files.state_store import check_run_id
-
-    return _read(desk, check_run_id(run_id))
-
-
-def _read(desk: Desk, run_id: str) -> RunContext:
-    """Return the run, its evidence and its stop read: what is worked out later cannot fail then."""
-    from cutter_agent.orchestrator.run_context import RunContext
-
-    try:
-        context = RunContext(desk.load(run_id))
-        _ = context.evidence, context.stop
-    except StopEvidenceMismatch as stop:
-        stop.run_id = stop.run_id or run_id
-        raise
-    except LookupError as error:
-        raise StopEvidenceMismatch(
-            "a stop in the history is of an unknown kind", run_id=run_id
-        ) from error
-    return context
 
 
 def one_in_flight(desk: Desk) -> str:

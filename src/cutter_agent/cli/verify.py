@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cutter_agent.bootstrap.standing import context_of
 from cutter_agent.cli.output import Output, aligned, seen, speaks, wrapped
 from cutter_agent.cli.run_view import DONE, FAILED
-from cutter_agent.cli.session import context_of, opened
+from cutter_agent.cli.session import opened
 from cutter_agent.errors import EXIT_DONE, StopEvidenceMismatch, StopRefusedInput
 
 if TYPE_CHECKING:

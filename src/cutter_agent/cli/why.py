@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from cutter_agent.bootstrap.standing import context_of, explain, recorded_stop, standing
 from cutter_agent.cli.output import Output, aligned, seen, speaks, wrapped
-from cutter_agent.cli.run_view import any_of, next_lines, time_left, without_policy
-from cutter_agent.cli.session import context_of, opened, recorded_stop, standing
-from cutter_agent.errors import Category, Stop
-from cutter_agent.orchestrator.states import OrchestratorState
+from cutter_agent.cli.run_view import next_lines
+from cutter_agent.cli.session import opened
+from cutter_agent.errors import Stop
 
 if TYPE_CHECKING:
-    from cutter_agent.cli.session import Standing
+    from cutter_agent.bootstrap.standing import Standing
     from cutter_agent.evidence.canonical import Json
     from cutter_agent.orchestrator.run_context import RunContext
 
@@ -54,58 +54,6 @@ def why(run: str, *, out: Output) -> int:
     }
     out.data(document, lambda: _lines(context, here, stop, (cause, who, following), out))
     return 0
-
-
-def explain(context: RunContext, here: Standing, stop: Stop | None) -> tuple[str, str, str]:
-    """Return cause, who can move the run, and the command that does."""
-    run_id = context.run_id
-    if context.state is OrchestratorState.CLOSEOUT_REPORTED:
-        return "The run is closed out; nothing is left to do.", "nobody needs to", ""
-    if here.request is not None:
-        return _waiting(context, here)
-    if stop is None:
-        return (
-            "The run was interrupted; every finished step is recorded.",
-            "anyone who may run it",
-            f"cutter resume {run_id}",
-        )
-    if context.over:
-        return stop.sentence, "nobody: the run is over", f"cutter cut {context.document_id}"
-    if stop.category is Category.FAILED:
-        return (
-            stop.sentence,
-            "the persons of SG_3, who sign to retry it or to void it",
-            f"cutter runs retry {run_id}",
-        )
-    return stop.sentence, "anyone who may run it", stop.remedy
-
-
-def _waiting(context: RunContext, here: Standing) -> tuple[str, str, str]:
-    run_id, request = context.run_id, here.request
-    gate = "" if request is None else request.gate.value
-    if here.rejected:
-        who = "anyone who may run it"
-        return f"{gate} was refused by {any_of(here.rejected)}.", who, f"cutter resume {run_id}"
-    if here.left_s <= 0:
-        return (
-            f"The request of {gate} has expired; resume writes a new one.",
-            "anyone who may run it",
-            f"cutter resume {run_id}",
-        )
-    signed = f"{len(here.signed)} of {here.threshold}" if here.threshold else "none"
-    cause = f"{gate} waits for signatures: {signed} so far, {time_left(here.left_s)}."
-    if here.complete:
-        return cause, "anyone who may run it", _going_on(run_id, here)
-    if not here.threshold:
-        return cause, "nobody yet: there is no trust policy", without_policy(context)
-    if not here.may_sign:
-        return cause, "nobody: the trust policy has too few persons for it", "cutter policy show"
-    return cause, any_of(here.may_sign), f"cutter approve {run_id}"
-
-
-def _going_on(run_id: str, here: Standing) -> str:
-    decision = None if here.request is None else here.request.decision
-    return f"cutter resume {run_id}" if decision is None else f"cutter runs {decision} {run_id}"
 
 
 def _lines(

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from cutter_agent.bootstrap.standing import Standing, any_of, time_left
 from cutter_agent.cli.output import Output, aligned, cells
-from cutter_agent.cli.run_view import any_of, next_lines, run_lines, time_left
-from cutter_agent.cli.session import Standing
+from cutter_agent.cli.run_view import next_lines, run_lines
 from cutter_agent.cli.verify import (
     MISSING,
     NOT_IN_FORCE,

@@ -98,6 +98,11 @@ class Home:
         """The keys that `cutter keys new` made, one folder a person."""
         return self.root / "persons"
 
+    @property
+    def profiles(self) -> Path:
+        """The deployment's own text profiles; made by whoever adds one."""
+        return self.root / "profiles"
+
     def person_key(self, name: str) -> Path:
         """The file of the private key that was made here for this person."""
         return self.persons / name / PERSON_KEY
@@ -105,7 +110,15 @@ class Home:
     @property
     def folders(self) -> tuple[Path, ...]:
         """Every folder that a deployment has, for its owner alone."""
-        return (self.secrets, self.keys, self.backups, self.runs, self.trust, self.persons)
+        return (
+            self.secrets,
+            self.keys,
+            self.backups,
+            self.runs,
+            self.trust,
+            self.persons,
+            self.profiles,
+        )
 
     @property
     def exists(self) -> bool:

@@ -39,6 +39,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
         "Cut",
         (
             Row("mark", "mark:mark", "Show the units of a file."),
+            Row("profile", "profile:command", "List, show and try text profiles."),
             Row("export", "export:export", "Write a document's units for other programs."),
             Row("cut", "cut:cut", "Begin a run of a document."),
             Row("run", "rehearse:run", "Rehearse a whole run."),

@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from cutter_agent.cli.source_file import profile_of, read_source_file
+from cutter_agent.cli.source_file import read_source_file
 from cutter_agent.files.readers.reading import format_of, read_apart
 
 if TYPE_CHECKING:
+    from cutter_agent.document.grammar import Profile
     from cutter_agent.document.units import MarkedText
     from cutter_agent.evidence.canonical import Json
     from cutter_agent.files.readers.extracted import Extracted
@@ -30,7 +31,7 @@ def read_document(path: Path) -> tuple[bytes, bytes, Extracted | None]:
 
 
 def mark_document(
-    text: bytes, extracted: Extracted | None, *, code: str, profile: str | None
+    text: bytes, extracted: Extracted | None, *, code: str, profile: Profile
 ) -> MarkedText:
     """Return the marks of a text, under the digest of the file that it was read from.
 
@@ -39,7 +40,7 @@ def mark_document(
     """
     from cutter_agent.document.marks import mark_text
 
-    marked = mark_text(text, profile_of(text, profile), code=code)
+    marked = mark_text(text, profile, code=code)
     if extracted is None:
         return marked
     return replace(marked, source_sha256=extracted.source_sha256)

@@ -42,7 +42,7 @@ class _Given:
 @click.option("--markdown", "form", flag_value="markdown", help="The text, an anchor at each unit.")
 @click.option("--source", "form", flag_value="source", help="The source, byte for byte.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), help="Default: stdout.")
-@click.option("--profile", help="With --file: a shipped profile or a .toml file.")
+@click.option("--profile", help="With --file: a profile's name or a .toml file.")
 @click.option("--language", default="mul", show_default=True, help="For --akn: vi, en, de …")
 @click.option("--country", default="un", show_default=True, help="For --akn: vn, gb, eu …")
 @speaks()
@@ -104,11 +104,12 @@ def export(
 def _of_file(file: Path, code: str | None, profile: str | None) -> _Given:
     """The file's units, under the code or the file's stem."""
     from cutter_agent.cli.document_file import mark_document, read_document
-    from cutter_agent.cli.source_file import code_of
+    from cutter_agent.cli.source_file import choose_profile, code_of
 
     original, text, extracted = read_document(file)
     code = code or code_of(file)
-    marked = mark_document(text, extracted, code=code, profile=profile)
+    chosen = choose_profile(text, profile)
+    marked = mark_document(text, extracted, code=code, profile=chosen.profile)
     return _Given(code, "", original, text, marked, 1, None)
 
 

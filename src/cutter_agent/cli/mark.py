@@ -12,13 +12,17 @@ from cutter_agent.cli.output import Output, aligned, clipped, seen, speaks, wrap
 from cutter_agent.errors import StopRefusedInput
 
 if TYPE_CHECKING:
+    from cutter_agent.cli.source_file import Chosen
     from cutter_agent.document.units import MarkedText
+    from cutter_agent.evidence.canonical import Json
 
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--code", help="The document's code; begins every address. Default: the file's stem.")
-@click.option("--profile", help="A shipped profile or a .toml file. Default: the one that fits.")
+@click.option(
+    "--profile", help="A profile's name or a .toml file. Default: auto, the one that fits."
+)
 @click.option("--tree", is_flag=True, help="Write the tree of units.")
 @click.option("--html", type=click.Path(path_type=Path), help="Write the tree and text as a page.")
 @speaks()
@@ -39,14 +43,17 @@ def mark(
         places_of,
         read_document,
     )
-    from cutter_agent.cli.source_file import code_of
+    from cutter_agent.cli.source_file import choose_profile, code_of
     from cutter_agent.document.cutplan import unit_leaf
     from cutter_agent.document.report import mark_json, tree_text
     from cutter_agent.evidence.merkle import leaf_hash, tree_root
 
     _, source, extracted = read_document(file)
+    chosen = choose_profile(source, profile)
     try:
-        marked = mark_document(source, extracted, code=code or code_of(file), profile=profile)
+        marked = mark_document(
+            source, extracted, code=code or code_of(file), profile=chosen.profile
+        )
     except StopRefusedInput as stop:
         if code is None and stop.fact.startswith("the code"):
             stop.use_remedy("cutter mark FILE --code CODE")
@@ -63,10 +70,11 @@ def mark(
             out.line(clipped(seen(line), out.columns) if out.clips else seen(line))
     if not tree and (html is None or out.form != "text"):
         document = mark_json(marked, manifest_root=root, tree_size=len(leaves))
+        document["detection"] = detection_json(chosen)
         if extracted is not None:
             document["extraction"] = extraction_json(extracted)
             document["places"] = places_of(marked, extracted)
-        out.data(document, lambda: _summary(file, marked, root, out.columns))  # type: ignore[arg-type]
+        out.data(document, lambda: _summary(file, marked, root, chosen, out.columns))  # type: ignore[arg-type]
     if extracted is not None:
         left_out = ", ".join(f"{count} {seen(name)}" for name, count in extracted.left_out)
         out.say(
@@ -77,13 +85,38 @@ def mark(
         out.say(f"A cut of this text would stop at IG_MARK: {len(marked.errors)} errors.")
 
 
-def _summary(file: Path, marked: MarkedText, root: str, columns: int) -> list[str]:
+def detection_json(chosen: Chosen) -> list[dict[str, Json]]:
+    """Return what detection made of every profile, the best first; none where one was named."""
+    return [
+        {"profile": each.name, "score_permille": round(1000 * each.score), "reason": each.reason}
+        for each in chosen.scores
+    ]
+
+
+def detection_lines(chosen: Chosen, columns: int) -> list[str]:
+    """Return in words why this profile was taken, and which comes next; none where it was named."""
+    if not chosen.scores:
+        return []
+    best, *others = chosen.scores
+    lines = wrapped(
+        f"{best.name} fits best ({best.score:.2f}): {seen(best.reason)}", columns, first="  "
+    )
+    if others and others[0].score > 0:
+        next_ = others[0]
+        lines += wrapped(
+            f"next {next_.name} ({next_.score:.2f}): {seen(next_.reason)}", columns, first="  "
+        )
+    return lines
+
+
+def _summary(file: Path, marked: MarkedText, root: str, chosen: Chosen, columns: int) -> list[str]:
     """Return what a person wants to know first: counts, bytes, root, findings."""
     kinds = Counter(unit.alias or unit.kind for unit in marked.candidates)
     coverage = marked.coverage
     counts = " · ".join(f"{count} {seen(kind)}" for kind, count in kinds.most_common(6))
     lines = [
         *wrapped(f"{seen(str(file))}, read as {marked.profile}", columns),
+        *detection_lines(chosen, columns),
         *wrapped(
             f"{len(marked.candidates)} units ({counts}), {len(marked.excluded)} excluded, "
             f"{coverage.unaccounted_bytes} bytes unaccounted",

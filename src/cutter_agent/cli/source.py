@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from cutter_agent.evidence.canonical import Json
     from cutter_agent.postgres.deployment import ListedSource
 
-AUTOMATIC = "auto"
-
 
 @click.group(cls=SuggestingGroup)
 def command() -> None:
@@ -31,9 +29,9 @@ def command() -> None:
 @click.option("--code", required=True, help="The document's code; begins every address.")
 @click.option(
     "--profile",
-    default=AUTOMATIC,
+    default="auto",
     show_default=True,
-    help="A shipped profile, a .toml file, or auto: the one that fits.",
+    help="A profile's name, a .toml file, or auto: the one that fits.",
 )
 @click.option("--title", default="", help="For people. Default: the text's first heading.")
 @click.option(
@@ -56,7 +54,7 @@ def add(
     """
     from cutter_agent.bootstrap import sources
     from cutter_agent.cli.document_file import read_document
-    from cutter_agent.cli.source_file import profile_for, profile_named
+    from cutter_agent.cli.source_file import choose_profile
     from cutter_agent.errors import StopRefusedInput
 
     if not title.isprintable() or len(title) > sources.TITLE_CHARS_MAX:
@@ -66,11 +64,11 @@ def add(
             remedy="cutter source add FILE --code CODE --title TEXT",
         )
     source, body, extracted = read_document(file)
-    name = profile_for(body) if profile == AUTOMATIC else profile
+    chosen = choose_profile(body, profile)
     offer = sources.Offer(
         code=code,
         body=body,
-        profile_toml=profile_named(name),
+        profile_toml=chosen.toml,
         media_type=sources.media_type_of(file.name) if extracted is None else "text/markdown",
         title=title.strip(),
         effective_date=None if effective is None else effective.date().isoformat(),

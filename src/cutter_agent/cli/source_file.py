@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cutter_agent.document.detect import best_profile
+from cutter_agent.document.detect import ProfileScore, best_profile
 from cutter_agent.document.grammar import PROFILE_BYTES_MAX, Profile, parse_profile
-from cutter_agent.document.profiles import shipped, shipped_names
-from cutter_agent.errors import (
-    StopOverSize,
-    StopRefusedInput,
-    StopSourceUnreadable,
-)
+from cutter_agent.errors import StopOverSize, StopSourceUnreadable
 from cutter_agent.files.durable import read_regular, reason_of
 
 SOURCE_BYTES_MAX: Final = 256 * 1024 * 1024
-PLAIN_PROFILE: Final = "markdown"
+AUTOMATIC: Final = "auto"
+"""Named instead of a profile: the one that fits the text best."""
 _OPEN: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
 
@@ -36,36 +33,42 @@ def code_of(path: Path) -> str:
     return path.stem
 
 
-def profile_named(name: str) -> bytes:
-    """Return the TOML of a shipped profile, or of a profile file if the name ends in .toml.
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """The profile that a text is read by.
+
+    Attributes:
+        profile: the profile, linted.
+        toml: its bytes.
+        scores: what detection made of every profile, the best first; empty where one was named.
+    """
+
+    profile: Profile
+    toml: bytes
+    scores: tuple[ProfileScore, ...] = ()
+
+
+def choose_profile(source: bytes, name: str | None) -> Chosen:
+    """Return the profile that is named, or for AUTOMATIC and None the one that fits the text best.
+
+    A name that ends in .toml is a file; any other is a shipped profile or one of the deployment's own.
 
     Raises:
-        StopRefusedInput: there is no such profile.
-        StopSourceUnreadable: the file cannot be read.
+        StopRefusedInput: there is no such profile, or it is not sound.
+        StopSourceUnreadable: the profile's file cannot be read, or the bytes are no text.
+        StopOverSize: no profile finds a unit in the text.
+        StopStorage: the deployment's own profiles cannot be read.
     """
-    if name.endswith(".toml"):
-        return read_file(Path(name), PROFILE_BYTES_MAX, remedy="cutter mark FILE --profile NAME")
-    try:
-        return shipped(name)
-    except StopRefusedInput as stop:
-        stop.use_remedy(f"cutter mark FILE --profile {PLAIN_PROFILE}")
-        raise
+    if name is not None and name.endswith(".toml"):
+        toml = read_file(Path(name), PROFILE_BYTES_MAX, remedy="cutter mark FILE --profile NAME")
+        return Chosen(parse_profile(toml), toml)
+    from cutter_agent.bootstrap.profiles import open_shelf
 
-
-def profile_for(source: bytes) -> str:
-    """Return the name of the shipped profile that fits the text best.
-
-    Raises:
-        StopSourceUnreadable: the bytes are no text.
-        StopOverSize: no shipped profile finds a unit in it.
-    """
-    profiles = [parse_profile(shipped(name)) for name in shipped_names()]
-    return best_profile(source, profiles)[0].name
-
-
-def profile_of(source: bytes, name: str | None) -> Profile:
-    """Return the profile that is named, or the one that fits the text best."""
-    return parse_profile(profile_named(name or profile_for(source)))
+    shelf = open_shelf(os.environ)
+    if name is not None and name != AUTOMATIC:
+        return Chosen(shelf.profile(name), shelf.toml(name))
+    profile, scores = best_profile(source, shelf.profiles())
+    return Chosen(profile, shelf.toml(profile.name), tuple(scores))
 
 
 def read_file(path: Path, limit: int, *, remedy: str) -> bytes:

@@ -25,9 +25,13 @@ def without_contents(
     if at < 0:
         return marks
     rest = [mark for mark in marks if rules[mark.rule].role != "contents" or mark is marks[at]]
+    for mark in marks[at + 1 :]:
+        if rules[mark.rule].role == "contents":
+            choice.refuse(mark, "a second heading of a table of contents")
     keyword = [i for i in range(at + 1, len(rest)) if rules[rest[i].rule].keyword]
     again = _first_again(weigher, rest, at, keyword, rules)
     if again < 0:
+        choice.refuse(marks[at], "no label behind it comes again, so no table stands here")
         return [mark for mark in rest if mark is not marks[at]]
     choice.accept(marks[at])
     for mark in rest[at + 1 : again]:

@@ -43,7 +43,7 @@ SPINE_LEVEL_MAX: Final = 99
 """Levels of rules; bare numbers get the levels behind it, in the order in which they nest."""
 SCOPES: Final = ("enacted_only", "all")
 _TOKEN_RE: Final = re.compile(r"[^\W_](?:[\w-]{0,30}[^\W_])?")
-_NAME_RE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
+PROFILE_NAME_RE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _SEPARATOR: Final = r"(?:[*_]{0,3}[.:)][*_]{0,3}|[*_]{0,3}(?![\w.]))"
 _END: Final = r"(?:[.:)．：](?![0-9])|[ \t]?[—–-](?![0-9])|(?![\w.]))[.]?[*_]{0,3}"
 _LEAD_HEADED: Final = r"\n[ \t]{0,3}(#{1,6}[ \t]{1,4})"
@@ -168,14 +168,16 @@ def parse_profile(toml: bytes) -> Profile:
     try:
         text = unicodedata.normalize("NFC", toml.decode("utf-8"))
         data = tomllib.loads(text)
-    except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except RecursionError as error:
+        raise _refuse("the profile nests too deeply") from error
+    except ValueError as error:  # bytes that are not UTF-8, no TOML, a number of a thousand digits
         raise _refuse(f"the profile is not TOML: {error}") from error
     fields = Fields(data, "profile")
     schema = fields.text("schema")
     if schema != SCHEMA:
         raise _refuse(f"the profile says schema {schema!r}, expected {SCHEMA!r}")
     name = fields.text("name")
-    if not _NAME_RE.fullmatch(name):
+    if not PROFILE_NAME_RE.fullmatch(name):
         raise _refuse(f"the profile's name {name!r} is not lower-case letters, digits and dashes")
     markdown = fields.flag("markdown", default=False)
     rules = tuple(_rule(item) for item in fields.tables("rule"))

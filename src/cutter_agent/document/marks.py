@@ -9,7 +9,13 @@ from typing import Final
 from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import Profile
 from cutter_agent.document.hazards import hazards
-from cutter_agent.document.scan import Ranges, code_and_comments, front_matter_end, scan
+from cutter_agent.document.scan import (
+    Mark,
+    Ranges,
+    code_and_comments,
+    front_matter_end,
+    scan,
+)
 from cutter_agent.document.sequence import choose
 from cutter_agent.document.text import SourceText, read_source
 from cutter_agent.document.tree import build
@@ -33,6 +39,19 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
         StopOverSize: nothing in the text is a unit under this profile.
         StopRefusedInput: the code cannot begin an address.
     """
+    text, marks, choice, begin = read_marks(source, profile, code=code)
+    return mark_chosen(text, profile, marks, choice, begin=begin, code=code)
+
+
+def read_marks(
+    source: bytes, profile: Profile, *, code: str
+) -> tuple[SourceText, list[Mark], Choice, int]:
+    """The text, all candidates, the choice among them, and the shadow position where it begins.
+
+    Raises:
+        StopSourceUnreadable: the bytes are no text.
+        StopRefusedInput: the code cannot begin an address.
+    """
     if not code or any(mark in code for mark in "/~ \t\n"):
         raise StopRefusedInput(
             f"the code {code!r} cannot begin an address", expected="letters, digits and dashes"
@@ -41,7 +60,18 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
     begin = front_matter_end(text.shadow) if profile.markdown else 1
     marks = scan(text.shadow, profile)
     closed = Ranges(code_and_comments(text.shadow) if profile.markdown else ())
-    choice = choose(text.shadow, marks, profile, closed, begin)
+    return text, marks, choose(text.shadow, marks, profile, closed, begin), begin
+
+
+def mark_chosen(
+    text: SourceText, profile: Profile, marks: list[Mark], choice: Choice, *, begin: int, code: str
+) -> MarkedText:
+    """The marks that follow from a choice among the candidates of a text; see `read_marks`.
+
+    Raises:
+        StopOverSize: nothing in the text is a unit.
+    """
+    source = text.source
     if not any(profile.rules[mark.rule].role == "unit" for mark in choice.accepted):
         raise StopOverSize(
             f"0 units: no line of the text begins a unit under profile {profile.name}",

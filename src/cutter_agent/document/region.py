@@ -166,6 +166,10 @@ class Region:
         gone = taken.union(mark.start for mark in worded)
         self._left = [mark for mark in self._left if mark.start not in taken]
         self._spine = [mark for mark in self._spine if mark.start not in gone] + best
+        self._refuse(
+            (mark for mark in worded if mark.start not in taken),
+            "nearly all articles of the text have bare numbers",
+        )
         self._choice.replace(gone, best)
 
     def _weigh(self, mark: Mark, rule: Rule) -> float:

@@ -4,15 +4,40 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import Final
 
+from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import Profile
-from cutter_agent.document.scan import Ranges, code_and_comments, front_matter_end, scan
-from cutter_agent.document.sequence import choose
-from cutter_agent.document.text import read_source
+from cutter_agent.document.marks import mark_chosen, read_marks
+from cutter_agent.document.scan import Mark
+from cutter_agent.document.text import SourceText
+from cutter_agent.document.units import MarkedText
+from cutter_agent.errors import StopOverSize
 
-SAMPLES_MAX: Final = 3
-SAMPLE_CHARACTERS_MAX: Final = 80
+TEXT_CHARACTERS_MAX = 160
+_NO_WORD = "another reading of the text left it out"
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """One place where a rule matched.
+
+    Attributes:
+        rule: the name of the rule that matched.
+        line: its line in the text, counted from 1.
+        start: the byte where it begins.
+        num: its number as printed, or "".
+        text: the beginning of what stands there.
+        taken_as: the name of the rule under which it counts, or "" where it was refused.
+        reason: why it was refused, or "".
+    """
+
+    rule: str
+    line: int
+    start: int
+    num: str
+    text: str
+    taken_as: str
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,47 +46,96 @@ class RuleTrial:
 
     Attributes:
         rule: its name.
-        matched: how many lines it matched first.
-        accepted: how many of all candidates became its units, headers or zones.
-        refused: how many of its candidates were refused, by reason, the most frequent first.
-        samples: the beginnings of some accepted lines.
+        kind: the kind of its units.
+        matched: how many places it matched first.
+        taken: how many of all candidates became its units, headers or zones.
+        refused: how many of its matches were refused, by reason, the most frequent first.
     """
 
     rule: str
+    kind: str
     matched: int
-    accepted: int
+    taken: int
     refused: tuple[tuple[str, int], ...]
-    samples: tuple[str, ...]
 
 
-def try_profile(source: bytes, profile: Profile) -> tuple[RuleTrial, ...]:
-    """What each rule of the profile matched in this text, in order of the rules.
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A profile tried on a text.
+
+    Attributes:
+        rules: one record for each rule, in order of the profile.
+        matches: every place that a rule matched, in order of the text.
+        marked: the marks that a cut would have, or None where the text has no unit.
+        why_none: why there are no marks, or "".
+    """
+
+    rules: tuple[RuleTrial, ...]
+    matches: tuple[Match, ...]
+    marked: MarkedText | None
+    why_none: str
+
+
+def try_profile(source: bytes, profile: Profile, *, code: str) -> Trial:
+    """What each rule of the profile matched in this text, and the marks that come of it.
 
     Raises:
         StopSourceUnreadable: the bytes are no text.
+        StopRefusedInput: the code cannot begin an address.
     """
-    text = read_source(source)
+    text, marks, choice, begin = read_marks(source, profile, code=code)
+    matches = _matches(text, profile, marks, choice)
+    why_none = ""
+    try:
+        marked = mark_chosen(text, profile, marks, choice, begin=begin, code=code)
+    except StopOverSize as stop:
+        marked, why_none = None, stop.fact
+    return Trial(
+        rules=_rules(profile, matches), matches=tuple(matches), marked=marked, why_none=why_none
+    )
+
+
+def _matches(text: SourceText, profile: Profile, marks: list[Mark], choice: Choice) -> list[Match]:
+    names = [rule.name for rule in profile.rules]
+    taken = {mark.start: mark for mark in choice.accepted}
+    reasons = {mark.start: reason for mark, reason in choice.refused}
     shadow = text.shadow
-    marks = scan(shadow, profile)
-    begin = front_matter_end(shadow) if profile.markdown else 1
-    closed = Ranges(code_and_comments(shadow) if profile.markdown else ())
-    choice = choose(shadow, marks, profile, closed, begin)
-    matched = Counter(mark.rule for mark in marks)
-    trials: list[RuleTrial] = []
-    for index, rule in enumerate(profile.rules):
-        accepted = [mark for mark in choice.accepted if mark.rule == index]
-        reasons = Counter(reason for mark, reason in choice.refused if mark.rule == index)
-        samples = tuple(
-            shadow[mark.start : mark.start + SAMPLE_CHARACTERS_MAX].partition("\n")[0]
-            for mark in accepted[:SAMPLES_MAX]
-        )
-        trials.append(
-            RuleTrial(
-                rule=rule.name,
-                matched=matched[index],
-                accepted=len(accepted),
-                refused=tuple(reasons.most_common()),
-                samples=samples,
+    starts = text.byte_offsets([mark.start for mark in marks])
+    matches: list[Match] = []
+    line = last = 0
+    for mark, start in zip(marks, starts, strict=True):
+        line += shadow.count("\n", last, mark.start)
+        last = mark.start
+        stop = shadow.find("\n", mark.start, mark.start + TEXT_CHARACTERS_MAX)
+        counted = taken.get(mark.start)
+        matches.append(
+            Match(
+                rule=names[mark.rule],
+                line=line,
+                start=start,
+                num=mark.num,
+                text=shadow[mark.start : stop if stop >= 0 else mark.start + TEXT_CHARACTERS_MAX],
+                taken_as="" if counted is None else names[counted.rule],
+                reason="" if counted is not None else reasons.get(mark.start, _NO_WORD),
             )
         )
-    return tuple(trials)
+    return matches
+
+
+def _rules(profile: Profile, matches: list[Match]) -> tuple[RuleTrial, ...]:
+    matched = Counter(match.rule for match in matches)
+    taken = Counter(match.taken_as for match in matches if match.taken_as)
+    refused: dict[str, Counter[str]] = {}
+    for match in matches:
+        if match.reason:
+            refused.setdefault(match.rule, Counter())[match.reason] += 1
+    return tuple(
+        RuleTrial(
+            rule=rule.name,
+            kind=rule.kind,
+            matched=matched[rule.name],
+            taken=taken[rule.name],
+            refused=tuple(refused.get(rule.name, Counter[str]()).most_common()),
+        )
+        for rule in profile.rules
+    )

@@ -12,8 +12,9 @@ import pytest
 
 from cutter_agent.cli import source_file
 from cutter_agent.cli.main import run
-from cutter_agent.cli.source_file import profile_for
+from cutter_agent.cli.source_file import choose_profile
 from cutter_agent.document.cutplan import leaf_record
+from cutter_agent.document.profiles import shipped
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
 
 EXAMPLES = Path(__file__).parents[3] / "examples"
@@ -72,12 +73,24 @@ def test_the_manifest_root_is_the_tree_over_the_included_units(
     ],
 )
 def test_the_profile_that_fits_is_found(name: str, profile: str) -> None:
-    assert profile_for((EXAMPLES / name).read_bytes()) == profile
+    chosen = choose_profile((EXAMPLES / name).read_bytes(), None)
+    assert chosen.profile.name == profile
+
+
+def test_detection_says_why(capsys: pytest.CaptureFixture[str]) -> None:
+    document = marked(capsys, str(CHARTER))
+    best, *others = document["detection"]
+    assert best["profile"] == "vn-charter"
+    assert "42 DIEU" in best["reason"]
+    assert all(best["score_permille"] >= other["score_permille"] for other in others)
+    assert marked(capsys, str(CHARTER), "--profile", "vn-charter")["detection"] == []
+    assert run(["mark", str(CHARTER)]) == 0
+    assert "vn-charter fits best" in capsys.readouterr().out
 
 
 def test_a_profile_file_may_be_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     toml = tmp_path / "mine.toml"
-    toml.write_bytes(source_file.shipped("markdown"))
+    toml.write_bytes(shipped("markdown"))
     assert marked(capsys, str(CHARTER), "--profile", str(toml))["profile"] == "markdown"
 
 

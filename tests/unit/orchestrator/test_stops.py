@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from tests.runs import CHARTER, CODE, charter_facts, dry_runner, unsigned_approval
 
+from cutter_agent.document.profiles import shipped
 from cutter_agent.errors import (
     ProductionExecutionNotAuthorized,
     StopApprovalExpired,
@@ -41,6 +42,9 @@ from cutter_agent.orchestrator.policy import USER_REFUSED_ARGS
 from cutter_agent.orchestrator.runner import Deployment
 from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Terminal
 
+OWN_PROFILE = shipped("vn-charter").replace(b'"vn-charter"', b'"own-charter"') + b"# changed\n"
+"""A profile of the deployment's own, as it stands after somebody changed the file."""
+
 Change = Callable[[InMemoryDiscoverer], None]
 
 DRIFTS: dict[str, tuple[Change, type[StopDrift | StopGrantDelta], str]] = {
@@ -53,6 +57,11 @@ DRIFTS: dict[str, tuple[Change, type[StopDrift | StopGrantDelta], str]] = {
         lambda facts: facts.replace_source(CODE, CHARTER + b" ", keep_checksum=True),
         StopDrift,
         "source_sha256",
+    ),
+    "another profile for the same bytes": (
+        lambda facts: facts.add_version(CODE, CHARTER, profile_toml=OWN_PROFILE) and None,
+        StopDrift,
+        "profile_sha256",
     ),
     "another title": (lambda facts: facts.rename_document(CODE, "New"), StopDrift, "document"),
     "no document": (lambda facts: facts.remove_document(CODE), StopDrift, "document"),

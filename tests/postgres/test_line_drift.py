@@ -58,6 +58,11 @@ def other_bytes(deployed: Deployed) -> None:
 
 CHANGES: dict[str, tuple[Change, str, str]] = {
     "a new source version": (lambda d: d.add(CHARTER_2), "STOP_DRIFT", "source_version_id"),
+    "the same bytes by another profile": (
+        lambda d: d.add(CHARTER, profile="markdown"),
+        "STOP_DRIFT",
+        "profile_sha256",
+    ),
     "other source bytes": (other_bytes, "STOP_DRIFT", "source_sha256"),
     "a function's text": (
         by_sql(

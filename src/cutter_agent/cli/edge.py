@@ -18,6 +18,7 @@ from cutter_agent.errors import (
     EXIT_USAGE,
     Stop,
     StopEvidenceMismatch,
+    StopStorage,
     StopUnexpected,
 )
 from cutter_agent.evidence.canonical import Json
@@ -45,11 +46,18 @@ def settle(error: BaseException, words: Sequence[str]) -> int:
         words: its command line, for the sentences that repeat it.
     """
     command = shlex.join(["cutter", *words])
+    ended = interruption(error) or error
     try:
-        return _settle(interruption(error) or error, words, command)
+        return _settle(ended, words, command)
     except BrokenPipeError:
         hush(sys.stderr)
         return EXIT_DONE
+    except StopStorage as unheard:
+        # Nobody is left to tell, as after a terminal was closed: the status still says what happened.
+        hush(sys.stderr)
+        if isinstance(ended, Interrupted | KeyboardInterrupt | click.Abort):
+            return EXIT_INTERRUPTED
+        return ended.exit_status if isinstance(ended, Stop) else unheard.exit_status
 
 
 def interruption(error: BaseException) -> BaseException | None:

@@ -30,9 +30,11 @@ def check_words(words: Sequence[str]) -> None:
 
 
 def speak_safely() -> None:
-    """No character that a terminal lacks can crash the process, and SIGTERM ends it like Ctrl-C."""
+    """No character that a terminal lacks can crash the process; SIGTERM and a closed terminal end it like Ctrl-C."""
     for stream in (sys.stdout, sys.stderr):
         reconfigure = getattr(stream, "reconfigure", None)
         if reconfigure is not None:
             reconfigure(errors="replace")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if signal.getsignal(signal.SIGHUP) is not signal.SIG_IGN:  # nohup keeps what it asked for
+        signal.signal(signal.SIGHUP, signal.default_int_handler)

@@ -56,7 +56,14 @@ check: install ## lint, format, types, layers, house rules; names every breach b
 tool = if [ ! -e "$(1)" ]; then echo "make $@: $(1) does not exist in this tree, so there is nothing to run" >&2; exit 1; fi; \
   $(BIN)/python "$(1)"
 
-bench: install ## speed as ratios against peers in the same run, also to build/bench.json
+build/peers/installed: requirements/bench.txt | .venv/bin/python
+	@echo "installing what the cutting is measured against into build/peers"
+	@"$(PYTHON)" -m venv build/peers
+	@build/peers/bin/python -m pip --disable-pip-version-check --no-input install --quiet \
+	  --require-hashes --only-binary :all: --no-deps --requirement requirements/bench.txt
+	@touch $@
+
+bench: install build/peers/installed ## speed as ratios against peers in the same run, also to build/bench.json
 	@$(call tool,benchmarks/speed.py) $(ARGS)
 
 accuracy: install ## precision and recall of the cutting on real texts, also to build/accuracy.json

@@ -18,21 +18,24 @@ class Row:
     """One line of the table: how long the work took for each second of its peer.
 
     `work_s` and `peer_s` are medians over the rounds; the ratio is the median of the rounds' own
-    ratios, so that a machine that slows down for a while slows both.
+    ratios, so that a machine that slows down for a while slows both. A row without a goal is told
+    for comparison alone.
     """
 
     work: str
     against: str
     ratio: float
-    goal: float
+    goal: float | None
     bound: Literal["at most", "at least"]
     work_s: float
     peer_s: float
     unit: str = "x"
 
     @property
-    def met(self) -> bool:
-        """Whether the ratio is on the right side of its goal."""
+    def met(self) -> bool | None:
+        """Whether the ratio is on the right side of its goal; None where there is none."""
+        if self.goal is None:
+            return None
         return self.ratio <= self.goal if self.bound == "at most" else self.ratio >= self.goal
 
 
@@ -77,9 +80,10 @@ def tell(rows: Iterable[Row]) -> list[Row]:
     told = []
     for row in rows:
         sign = "≤" if row.bound == "at most" else "≥"
-        verdict = "met" if row.met else "MISSED"
+        verdict = {True: "met", False: "MISSED", None: "no goal"}[row.met]
+        goal = "" if row.goal is None else f"{sign} {row.goal:g}"
         print(
-            f"{row.work:<44} {row.ratio:>7.2f} {row.unit}  {sign} {row.goal:<5g} {verdict:<7}"
+            f"{row.work:<44} {row.ratio:>7.2f} {row.unit:<4} {goal:<6} {verdict:<7}"
             f" {row.work_s * 1000:>10.1f} ms against {row.peer_s * 1000:.1f} ms: {row.against}",
             flush=True,
         )

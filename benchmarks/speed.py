@@ -29,7 +29,7 @@ def main(chosen: list[str]) -> int:
     for part in chosen or parts:
         told += tell(importlib.import_module(f"rows_{part}").rows())
     print(f"kept in {keep(told, 'bench.json')}")
-    missed = [row.work for row in told if not row.met]
+    missed = [row.work for row in told if row.met is False]
     if missed:
         print(f"missed: {', '.join(missed)}")
     return 0

@@ -44,7 +44,7 @@ def run(killer: str, package_root: Path) -> subprocess.CompletedProcess[str]:
             *("-o", f"pythonpath={package_root} tests", killer),
         ],
         cwd=ROOT,
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONPATH": str(package_root)},
         capture_output=True,
         text=True,
         timeout=TRIAL_LIMIT_S,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutter_agent.bootstrap.standing import contexts
+from cutter_agent.cli.names import code_argument
 from cutter_agent.cli.output import Output, aligned, seen, speaks
 from cutter_agent.cli.run_view import DIGEST_DIGITS
 from cutter_agent.cli.session import opened
@@ -25,7 +26,7 @@ OWN_EFFECT = "in_force_sha256"
 
 
 @click.command()
-@click.argument("code")
+@code_argument()
 @click.option("--detailed-exitcode", is_flag=True, help="Exit with 20 if anything differs.")
 @speaks()
 def drift(code: str, *, detailed_exitcode: bool, out: Output) -> int:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 import click
 
 from cutter_agent.cli.main import SuggestingGroup
+from cutter_agent.cli.names import run_argument
 from cutter_agent.cli.output import Output, seen, speaks, wrapped
 from cutter_agent.cli.run_view import DONE, FAILED
 from cutter_agent.errors import EXIT_DONE, StopEvidenceMismatch, StopRefusedInput
@@ -34,7 +35,7 @@ def command() -> None:
 
 
 @command.command()
-@click.argument("run")
+@run_argument()
 @click.option(
     "-o", "--output", "file", type=click.Path(path_type=Path), required=True, help="The file."
 )

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, Literal
 
 import click
 
+from cutter_agent.cli.names import code_argument
 from cutter_agent.cli.output import Form, Output, speaks
 from cutter_agent.cli.session import opened
 from cutter_agent.errors import StopDocumentUnknown, StopRefusedInput
@@ -35,7 +36,7 @@ class _Given:
 
 
 @click.command()
-@click.argument("code", required=False)
+@code_argument(required=False)
 @click.option("--file", type=click.Path(path_type=Path), help="Export a file, without a database.")
 @click.option("--akn", "form", flag_value="akn", help="Akoma Ntoso 3.0.")
 @click.option("--jsonl", "form", flag_value="jsonl", help="One unit a line: digests, spans, text.")

@@ -6,6 +6,7 @@ import click
 
 from cutter_agent.cli.cut import begin
 from cutter_agent.cli.main import SuggestingGroup
+from cutter_agent.cli.names import run_argument
 from cutter_agent.cli.output import Output, speaks
 from cutter_agent.cli.resume import continue_run
 
@@ -32,7 +33,7 @@ def cut(document_id: str, *, live: bool, wait: bool, out: Output) -> int:
 
 
 @orchestrate.command()
-@click.argument("run", required=False)
+@run_argument(required=False)
 @click.option("--run-id", help="The run, as an option.")
 @click.option("--approval", help="An approval by name: sha256:<digest>, or the path of its file.")
 @click.option("--wait", is_flag=True, help="Wait for the approvals and go on.")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutter_agent.bootstrap.standing import contexts
+from cutter_agent.cli.names import code_argument
 from cutter_agent.cli.output import Output, speaks
 from cutter_agent.cli.session import Taken, answer, opened, take, waits
 from cutter_agent.errors import StopDrift
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("code")
+@code_argument()
 @speaks(long=True)
 def run(code: str, *, out: Output) -> int:
     """Rehearse a whole run.

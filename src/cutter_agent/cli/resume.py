@@ -6,12 +6,13 @@ import click
 
 from cutter_agent.bootstrap.standing import context_of, reference_for
 from cutter_agent.cli.cut import go_on
+from cutter_agent.cli.names import run_argument
 from cutter_agent.cli.output import Output, speaks
 from cutter_agent.cli.session import answer, one_in_flight, opened, take
 
 
 @click.command()
-@click.argument("run", required=False)
+@run_argument(required=False)
 @click.option("--approval", help="An approval by name: sha256:<digest>, or the path of its file.")
 @click.option("--wait", is_flag=True, help="Wait for the approvals and go on.")
 @speaks(long=True)

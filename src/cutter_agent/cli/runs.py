@@ -9,6 +9,7 @@ import click
 
 from cutter_agent.bootstrap.standing import at_rest, context_of, contexts, event_json
 from cutter_agent.cli.main import SuggestingGroup
+from cutter_agent.cli.names import run_argument
 from cutter_agent.cli.output import Output, aligned, seen, speaks
 from cutter_agent.cli.session import Taken, answer, opened, take
 from cutter_agent.errors import EXIT_DONE, StopApprovalRequired, StopEvidenceMismatch
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 POLL_S: Final = 1.0
 LIST_MAX: Final = 50
-_RUN = click.argument("run")
+_RUN = run_argument()
 
 
 @click.group(cls=SuggestingGroup)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutter_agent.cli.main import SuggestingGroup
+from cutter_agent.cli.names import code_argument
 from cutter_agent.cli.output import Output, aligned, clipped, seen, speaks
 from cutter_agent.cli.session import opened
 
@@ -103,7 +104,7 @@ def list_(*, out: Output) -> None:
 
 
 @command.command()
-@click.argument("code")
+@code_argument()
 @speaks()
 def show(code: str, *, out: Output) -> None:
     """Show the versions of a document.

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutter_agent.bootstrap.standing import context_of
+from cutter_agent.cli.names import run_argument
 from cutter_agent.cli.output import Output, aligned, seen, speaks, wrapped
 from cutter_agent.cli.run_view import DONE, FAILED
 from cutter_agent.cli.session import opened
@@ -44,7 +45,7 @@ class Fault:
 
 
 @click.command()
-@click.argument("run")
+@run_argument()
 @speaks()
 def verify(run: str, *, out: Output) -> int:
     """Read a run's units back.

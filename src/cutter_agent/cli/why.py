@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from cutter_agent.bootstrap.standing import context_of, explain, recorded_stop, standing
+from cutter_agent.cli.names import run_argument
 from cutter_agent.cli.output import Output, aligned, seen, speaks, wrapped
 from cutter_agent.cli.run_view import next_lines
 from cutter_agent.cli.session import opened
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.argument("run")
+@run_argument()
 @speaks()
 def why(run: str, *, out: Output) -> int:
     """Say why a run stands still.

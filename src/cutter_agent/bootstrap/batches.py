@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
 from queue import Empty, SimpleQueue
+from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.access import say_nothing
@@ -20,6 +21,7 @@ from cutter_agent.orchestrator.states import Mode
 if TYPE_CHECKING:
     from cutter_agent.files.batch_book import FolderBook
     from cutter_agent.orchestrator.batch_queue import Queue
+    from cutter_agent.postgres.shared_backup import SharedBackups
 
 LANES: Final = 4
 """Documents that are driven at once unless somebody says otherwise (Contract 10)."""
@@ -36,11 +38,23 @@ class DeskLanes:
         count: int,
         *,
         on_step: Callable[[str], None] = say_nothing,
+        share: Queue | None = None,
     ) -> None:
-        """Name the deployment; a desk is opened when a lane is first needed."""
+        """Name the deployment; a desk is opened when a lane is first needed.
+
+        Args:
+            environ: the deployment's environment.
+            count: how many lanes.
+            on_step: told the document and the name of each step as it begins.
+            share: the queue whose documents have one backup and one restored cluster in common;
+                None takes a backup for each document.
+        """
         self._environ = environ
         self._count = count
         self._on_step = on_step
+        self._share = share
+        self._backups: SharedBackups | None = None
+        self._opening = Lock()
         self._idle: SimpleQueue[Desk] = SimpleQueue()
         self._closing = ExitStack()
 
@@ -58,7 +72,7 @@ class DeskLanes:
                     yield each.result()
 
     def close(self) -> None:
-        """Every desk is given back."""
+        """Every desk is given back, and the shared backup's cluster is gone."""
         self._closing.close()
 
     def _take(self, order: LaneOrder) -> LaneAnswer:
@@ -75,7 +89,24 @@ class DeskLanes:
         try:
             return self._idle.get_nowait()
         except Empty:
-            return self._closing.enter_context(open_desk(self._environ))
+            desk = self._closing.enter_context(open_desk(self._environ))
+            desk.backups = self._shared(desk)
+            return desk
+
+    def _shared(self, desk: Desk) -> SharedBackups | None:
+        """The backups that all lanes share; they are the first desk's."""
+        from cutter_agent.bootstrap.live import HomeVault
+        from cutter_agent.postgres.shared_backup import SharedBackups
+
+        if self._share is None:
+            return None
+        with self._opening:
+            if self._backups is None:
+                vault = HomeVault(desk.home, desk.access, desk.settings.backup_level_min)
+                name, codes = self._share.batch_id, self._share.document_ids
+                self._backups = SharedBackups(vault.live_vault, name, codes)
+                self._closing.callback(self._backups.close)
+            return self._backups
 
     def _tell(self, order: LaneOrder, name: str) -> None:
         self._on_step(f"{order.document_id}: {name}")

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cutter_agent.orchestrator.discover import LiveReadOnlyDiscoverer
     from cutter_agent.orchestrator.history import RunHistory
     from cutter_agent.orchestrator.policy import TrustPolicy
+    from cutter_agent.orchestrator.ports import BackupVault
     from cutter_agent.orchestrator.runner import OrchestratorRunner
     from cutter_agent.postgres.connect import Connection, Select
     from cutter_agent.postgres.deployment import SwitchState
@@ -39,6 +40,7 @@ class Desk:
         home: the deployment's paths.
         settings: as they were when the desk was opened.
         access: the way to its database.
+        backups: what takes backups for the lanes of a batch; None takes one for each run.
     """
 
     def __init__(
@@ -48,6 +50,7 @@ class Desk:
         self.home = home
         self.settings = settings
         self.access = access
+        self.backups: BackupVault | None = None
         self._closing = ExitStack()
         self._closing.callback(access.close)
 
@@ -108,14 +111,14 @@ class Desk:
     @cached_property
     def live_site(self) -> LiveSite:
         """Where live runs happen: executor and verifier each with a login and a key of their own."""
-        from cutter_agent.bootstrap.live import live_site
+        from cutter_agent.bootstrap.live import HomeVault, live_site
 
         site = live_site(
             self.home,
             self.access,
             self.store(),
             Effects(self._on_effect),
-            backup_level_min=self.settings.backup_level_min,
+            vault=self.backups or HomeVault(self.home, self.access, self.settings.backup_level_min),
         )
         self._closing.callback(site.close)
         return site

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cutter_agent.orchestrator.effects import Effects
     from cutter_agent.orchestrator.history import RunHeader
     from cutter_agent.orchestrator.orders import BackupLevel
+    from cutter_agent.orchestrator.ports import BackupVault
     from cutter_agent.orchestrator.vault import KeptBackup
     from cutter_agent.postgres.backup import LiveVault
     from cutter_agent.postgres.binaries import PgBinaries
@@ -83,6 +84,10 @@ class HomeVault:
         # Not through the vault: a machine without pg_dump can still compare.
         select = select_read_only(self._access.login(ROLE_READER), application="cutter backup")
         return str(select(DOCUMENT_ROWS_SHA256, {"document_id": document_id})[0]["sha256"])
+
+    def live_vault(self) -> LiveVault:
+        """The vault itself, over the programs and recipients as they are now."""
+        return self._vault
 
     @cached_property
     def _vault(self) -> LiveVault:
@@ -162,9 +167,17 @@ def live_site(
     store: StateStore,
     effects: Effects,
     *,
-    backup_level_min: BackupLevel | None = None,
+    vault: BackupVault,
 ) -> LiveSite:
-    """The site of live runs in this deployment's database; it connects when it is first asked."""
+    """The site of live runs in this deployment's database; it connects when it is first asked.
+
+    Args:
+        home: where the machines' keys lie.
+        access: the way to the database.
+        store: where sidecars are written.
+        effects: told of every effect.
+        vault: takes the backups; `HomeVault` where no others share them.
+    """
     from cutter_agent.postgres.live_site import Equipment, LiveSite, Logins
 
     return LiveSite(
@@ -175,7 +188,7 @@ def live_site(
         ),
         Equipment(
             facts_over=LiveReadOnlyDiscoverer,
-            vault=HomeVault(home, access, backup_level_min),
+            vault=vault,
             executor_signer=KeyFileSigner(home.executor_key),
             verifier_signer=KeyFileSigner(home.verifier_key),
             project=store.save,

@@ -239,7 +239,7 @@ def _driven(desk: Desk, read: Queue, mode: Mode, lanes: int, out: Output) -> Ite
     with (
         _alone(desk, read),
         out.steps() as on_step,
-        closing(DeskLanes(os.environ, lanes, on_step=on_step)) as at_once,
+        closing(DeskLanes(os.environ, lanes, on_step=on_step, share=read)) as at_once,
     ):
         yield batch_runner(desk, read, mode, lanes=at_once)
 

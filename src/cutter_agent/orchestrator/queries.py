@@ -263,6 +263,31 @@ FROM (
 """
 """One digest over every row of every governed table, and how many rows there are: one row."""
 
+GROUND_SHA256: Final = """
+SELECT encode(sha256(convert_to(concat_ws('\n', t.rows, p.functions), 'UTF8')), 'hex') AS sha256
+FROM (
+  SELECT string_agg(g.name || '=' || encode(g.sha256, 'hex'), '\n' ORDER BY g.name COLLATE "C") AS rows
+  FROM (
+    {tables}
+  ) AS g
+) AS t, (
+  -- A row of the catalogue gets another xmin whenever its function, owner or access list changes.
+  SELECT string_agg(concat_ws(' ', f.oid, f.xmin), '\n' ORDER BY f.oid) AS functions
+  FROM pg_proc AS f JOIN pg_namespace AS n ON n.oid = f.pronamespace
+  WHERE n.nspname IN ('iu', 'cutter_governance', 'cutter_migration')
+) AS p
+""".format(
+    tables="\n    UNION ALL ".join(
+        _table_sha256(table)
+        for table in (
+            "cutter_governance.execution_switch",
+            "cutter_governance.trust_policy",
+            "iu.vocabulary",
+        )
+    )
+)
+"""What every write rests on beside its document's rows: policy, switch, vocabulary, functions; one row."""
+
 MUTATION_READING: Final = f"""
 SELECT pg_current_xact_id_if_assigned()::text AS own_xid,
   pg_snapshot_xmax(pg_current_snapshot())::text AS snapshot_xmax,

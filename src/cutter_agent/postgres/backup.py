@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from cutter_agent.orchestrator.orders import BackupLevel, BackupReceipt
 from cutter_agent.orchestrator.queries import (
     CONTENT_SHA256,
     DOCUMENT_ROWS_SHA256,
+    GROUND_SHA256,
     UNGOVERNED_TABLES,
 )
 from cutter_agent.orchestrator.vault import KeptBackup
@@ -30,12 +31,14 @@ from cutter_agent.orchestrator.world import Moment
 from cutter_agent.postgres.connect import (
     Connection,
     Login,
+    Select,
     connected,
     read_password,
     select_on,
     snapshot,
 )
 from cutter_agent.postgres.restore import (
+    Playhouse,
     Restorer,
     SealedFile,
     complaint,
@@ -62,6 +65,27 @@ class Seal(Protocol):
     ) -> SealedFile:
         """Return what the file is; `before_commit` runs when the source is at its end."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class OpenedBackup:
+    """A backup that lies sealed, and what is known of its snapshot.
+
+    Attributes:
+        common: the receipt, whoever it is for; it names no document's rows.
+        rows_sha256: the digest of a document's rows in the snapshot, by document.
+        ground_sha256: the digest of what rehearsals stand on beside their documents' rows.
+        playhouse: the restored database, or None where nothing was restored or it is not equal.
+    """
+
+    common: BackupReceipt
+    rows_sha256: Mapping[str, str]
+    ground_sha256: str
+    playhouse: Playhouse | None
+
+    def receipt(self, document_id: str) -> BackupReceipt:
+        """The receipt for a document whose rows were hashed in the snapshot."""
+        return replace(self.common, document_rows_sha256=self.rows_sha256[document_id])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,45 +115,58 @@ class LiveVault:
     def take(self, run: RunHeader, moment: Moment) -> Iterator[KeptBackup]:
         del moment  # the database dates its own snapshot
         with ExitStack() as stack:
-            with _failing(run):
-                kept = self._kept(run, stack)
+            with failing(run):
+                opened = stack.enter_context(self.opened(run.run_id, (run.document_id,)))
+                house = opened.playhouse
+                copy = None if house is None else stack.enter_context(house.stage(run))
+                kept = KeptBackup(opened.receipt(run.document_id), copy)
             yield kept
 
-    def _kept(self, run: RunHeader, stack: ExitStack) -> KeptBackup:
+    @contextmanager
+    def opened(self, name: str, document_ids: Sequence[str]) -> Iterator[OpenedBackup]:
+        """Inside the context a new backup lies sealed, and its restored database stands if it can.
+
+        Args:
+            name: what the file's name begins with.
+            document_ids: the documents whose rows are hashed in the backup's snapshot.
+
+        Raises:
+            StopBackupFailed: it could not be taken, or not be restored.
+        """
         with (
             connected(self.reader, application="cutter backup") as connection,
             snapshot(connection),
         ):
             major = connection.info.server_version // _VERSIONS_PER_MAJOR
-            name = connection.info.dbname
-            receipt, sealed = self._sealed(connection, run)
-        restorer = self.restorer
-        unasked = receipt.level_min is receipt.level
+            database = connection.info.dbname
+            opened, sealed = self._sealed(connection, name, document_ids)
+        restorer, common = self.restorer, opened.common
+        unasked = common.level_min is common.level
         if restorer is None or unasked or restorer.binaries.major != major:
             # A dump goes into a newer server, but what runs there is not what runs here.
-            return KeptBackup(receipt, None)
-        expected = receipt.snapshot_sha256
-        restored = stack.enter_context(
-            restorer.restored(sealed, name, run, expected_sha256=expected)
-        )
-        receipt = replace(
-            receipt,
-            restored_sha256=restored.content_sha256,
-            restore_server_version=restored.server_version,
-        )
-        if restored.stage is None:
-            return KeptBackup(receipt, None)
-        return KeptBackup(replace(receipt, level=BackupLevel.RESTORED_AND_EQUAL), restored.stage)
+            yield opened
+            return
+        expected = common.snapshot_sha256
+        with restorer.restored(sealed, database, expected_sha256=expected) as restored:
+            level = common.level if restored.playhouse is None else BackupLevel.RESTORED_AND_EQUAL
+            common = replace(
+                common,
+                restored_sha256=restored.content_sha256,
+                restore_server_version=restored.server_version,
+                level=level,
+            )
+            yield replace(opened, common=common, playhouse=restored.playhouse)
 
     def document_rows_sha256(self, document_id: str) -> str:
         with (
             connected(self.reader, application="cutter backup") as connection,
             snapshot(connection),
         ):
-            rows = select_on(connection)(DOCUMENT_ROWS_SHA256, {"document_id": document_id})
-        return str(rows[0]["sha256"])
+            return rows_sha256(select_on(connection), document_id)
 
-    def _sealed(self, connection: Connection, run: RunHeader) -> tuple[BackupReceipt, SealedFile]:
+    def _sealed(
+        self, connection: Connection, name: str, document_ids: Sequence[str]
+    ) -> tuple[OpenedBackup, SealedFile]:
         # The transaction that keeps the snapshot alive is idle for as long as the dump takes.
         connection.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{DUMP_TIMEOUT_S}s'")
         head = connection.execute(
@@ -140,17 +177,18 @@ class LiveVault:
             raise StopBackupFailed("the database exported no snapshot")
         select = select_on(connection)
         content = select(CONTENT_SHA256, {})[0]
-        document = select(DOCUMENT_ROWS_SHA256, {"document_id": run.document_id})[0]
-        sealed = self._dump(head[0], self._free_path(run.run_id))
+        rows = {code: rows_sha256(select, code) for code in document_ids}
+        ground = ground_sha256(select)
+        sealed = self._dump(head[0], self._free_path(name))
         dumped = BackupLevel.DUMPED_AND_ENCRYPTED
         usual = dumped if self.restorer is None else BackupLevel.RESTORED_AND_EQUAL
-        receipt = BackupReceipt(
+        common = BackupReceipt(
             sha256=sealed.sha256,
             byte_len=sealed.size_bytes,
             tables=tuple(name for (name,) in tables if name not in UNGOVERNED_TABLES),
             rows=int(str(content["rows"])),
             snapshot_sha256=str(content["sha256"]),
-            document_rows_sha256=str(document["sha256"]),
+            document_rows_sha256="",
             recipients=self.recipients,
             encrypted=True,
             taken_utc=utc_text(head[1]),
@@ -158,16 +196,16 @@ class LiveVault:
             level=dumped,
             level_min=usual if self.level_min is None else self.level_min,
         )
-        return receipt, sealed
+        return OpenedBackup(common, rows, ground, None), sealed
 
-    def _free_path(self, run_id: str) -> Path:
+    def _free_path(self, name: str) -> Path:
         """Return a name that no file has: a backup is never replaced, a repeated one is another."""
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         for number in range(1, BACKUPS_PER_RUN_MAX + 1):
-            path = self.folder / f"{run_id}-{number}.dump.age"
+            path = self.folder / f"{name}-{number}.dump.age"
             if not path.exists():
                 return path
-        raise StopBackupFailed(f"{run_id} has {BACKUPS_PER_RUN_MAX} backups already")
+        raise StopBackupFailed(f"{name} has {BACKUPS_PER_RUN_MAX} backups already")
 
     def _dump(self, snapshot_name: str, path: Path) -> SealedFile:
         with _private_login(self.reader) as (conninfo, environment):
@@ -197,6 +235,16 @@ class LiveVault:
                         dump.kill()
 
 
+def rows_sha256(select: Select, document_id: str) -> str:
+    """The digest of the document's rows, as this reader sees them."""
+    return str(select(DOCUMENT_ROWS_SHA256, {"document_id": document_id})[0]["sha256"])
+
+
+def ground_sha256(select: Select) -> str:
+    """The digest of policy, switch, vocabulary and functions, as this reader sees them."""
+    return str(select(GROUND_SHA256, {})[0]["sha256"])
+
+
 def _ended_well(dump: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
     status = dump.wait(timeout=DUMP_TIMEOUT_S)
     if status == 0:
@@ -205,7 +253,7 @@ def _ended_well(dump: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
 
 
 @contextmanager
-def _failing(run: RunHeader) -> Iterator[None]:
+def failing(run: RunHeader) -> Iterator[None]:
     """Inside the context, whatever does not work arrives as this run's failed backup."""
     try:
         yield

@@ -15,7 +15,7 @@ from typing import Final
 from cutter_agent.errors import ProductionExecutionNotAuthorized, StopBackupFailed, StopDatabaseAway
 from cutter_agent.orchestrator.discover import LiveReadOnlyDiscoverer
 from cutter_agent.orchestrator.grants import functions_sha256
-from cutter_agent.orchestrator.history import RunHeader
+from cutter_agent.orchestrator.history import EventKind, RunEvent, RunHeader
 from cutter_agent.orchestrator.orders import Consumption
 from cutter_agent.orchestrator.ports import (
     BackupVault,
@@ -39,6 +39,7 @@ from cutter_agent.postgres.connect import (
     select_on,
     translated,
 )
+from cutter_agent.postgres.statements import statement
 from cutter_agent.postgres.throwaway import Throwaway
 from cutter_agent.postgres.verify import LiveLedger, LiveTally, LiveVerifier
 from cutter_agent.postgres.write import WRITE_GATE, SqlWriter, accepted
@@ -174,7 +175,7 @@ def stage_on(
     *,
     signers: StandInSigners,
 ) -> Iterator[RestoredStage]:
-    """Inside the context the copy can be played on; the run is claimed in it, beyond older claims."""
+    """Inside the context the copy can be played on; the run is there and claimed, beyond older claims."""
     with ExitStack() as stack:
         executor, verifier = (
             stack.enter_context(connected(logins[role], application="cutter rehearsal"))
@@ -182,6 +183,10 @@ def stage_on(
         )
         copy.check(executor)
         with translated(run_id=run.run_id):
+            if executor.execute(statement("run_header"), {"run_id": run.run_id}).fetchone() is None:
+                # The backup is older than the run: several documents share it.
+                opening = RunEvent(1, EventKind.OPENED, run.created_utc, {})
+                history.open_run(executor, run, opening)
             row = executor.execute(_CLAIM, {"run_id": run.run_id}).fetchone()
         yield RestoredStage(
             copy,

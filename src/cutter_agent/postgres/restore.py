@@ -9,11 +9,12 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import subprocess
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, Protocol
 
@@ -27,10 +28,13 @@ from cutter_agent.postgres.embedded import Server, throwaway_server
 from cutter_agent.postgres.migrate import build_walls, prepare_roles
 from cutter_agent.postgres.new_database import ensure_database
 from cutter_agent.postgres.rehearse import RestoredStage, StandInSigners, stage_on
-from cutter_agent.postgres.throwaway import marked
+from cutter_agent.postgres.throwaway import MAINTENANCE_DATABASE, Throwaway, copied, marked
 
 RESTORE_TIMEOUT_S: Final = 60 * 60
-MAINTENANCE_DATABASE: Final = "postgres"
+MEMORY: Final = Path("/dev/shm")  # noqa: S108 - only folders with random names are made there
+MEMORY_FREE_BYTES_MIN: Final = 2 * 1024**3
+MEMORY_TIMES_SEALED: Final = 64
+"""A ciphertext is compressed; its rows, their indexes and the copies of them are this much at most."""
 _COMPLAINT_CHARS: Final = 2_000
 _PASSWORD_BYTES: Final = 24
 
@@ -69,13 +73,56 @@ class SealedFile(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Playhouse:
+    """A restored database that equals its original, in which writes are rehearsed.
+
+    Attributes:
+        original: the restored database itself.
+        passwords: of the copy's roles; nobody else knows them.
+        signers: the keys that sign in it.
+    """
+
+    original: Throwaway
+    passwords: Mapping[Role, str] = field(repr=False)
+    signers: StandInSigners
+
+    @contextmanager
+    def stage(self, run: RunHeader) -> Iterator[RestoredStage]:
+        """Inside the context the run plays on the restored database: it is this run's alone."""
+        with stage_on(
+            self.original, self._logins(self.original), run, signers=self.signers
+        ) as stage:
+            yield stage
+
+    @contextmanager
+    def stage_of_its_own(self, run: RunHeader) -> Iterator[RestoredStage]:
+        """Inside the context the run plays on a copy that holds the restored rows and no more.
+
+        However many runs play at once, and whatever they write, each begins with the backup.
+        """
+        with (
+            copied(self.original) as own,
+            stage_on(own, self._logins(own), run, signers=self.signers) as stage,
+        ):
+            yield stage
+
+    def _logins(self, copy: Throwaway) -> dict[Role, Login]:
+        return {
+            role: Login(
+                copy.server.conninfo(dbname=copy.database, user=role.value, password=password)
+            )
+            for role, password in self.passwords.items()
+        }
+
+
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """What became of a ciphertext: the digest of its tables, and a stage to play on if it is equal."""
+    """What became of a ciphertext: the digest of its tables, and where to play if it is equal."""
 
     content_sha256: str
     server_version: str
-    stage: RestoredStage | None
+    playhouse: Playhouse | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +132,8 @@ class Restorer:
     Attributes:
         binaries: the programs of the throwaway server.
         signers: the keys that sign in the copy.
-        parent: where the cluster's folder is made; None is the temporary folder.
+        parent: where the cluster's folder is made; None is memory where there is plenty of it, else
+            the temporary folder.
     """
 
     binaries: PgBinaries
@@ -94,15 +142,14 @@ class Restorer:
 
     @contextmanager
     def restored(
-        self, sealed: SealedFile, database: str, run: RunHeader, *, expected_sha256: str
+        self, sealed: SealedFile, database: str, *, expected_sha256: str
     ) -> Iterator[Restored]:
         """Inside the context a copy stands, restored from the very ciphertext; then it is gone.
 
         Args:
             sealed: the ciphertext.
             database: the copy's name, for the database's own access list names it.
-            run: whose rehearsal the copy is for.
-            expected_sha256: the digest of the tables that were sealed; another gives no stage.
+            expected_sha256: the digest of the tables that were sealed; with another nobody plays.
 
         Raises:
             StopBackupFailed: the ciphertext does not open, or does not restore.
@@ -111,7 +158,8 @@ class Restorer:
         program = self.binaries.pg_restore
         if program is None:
             raise StopBackupFailed(f"there is no pg_restore in {self.binaries.bin_dir}")
-        with throwaway_server(bin_dir=self.binaries.bin_dir, parent=self.parent) as server:
+        parent = self.parent or memory_folder(sealed.size_bytes)
+        with throwaway_server(bin_dir=self.binaries.bin_dir, parent=parent) as server:
             passwords = {role: secrets.token_urlsafe(_PASSWORD_BYTES) for role in Role}
             ensure_database(Login(server.conninfo(dbname=MAINTENANCE_DATABASE)), database)
             admin = Login(server.conninfo(dbname=database))
@@ -119,17 +167,11 @@ class Restorer:
             pour(sealed, program, server, database)
             copy = marked(server, database)
             build_walls(admin)
-            logins = {
-                role: Login(server.conninfo(dbname=database, user=role.value, password=password))
-                for role, password in passwords.items()
-            }
             content = _content_sha256(admin)
+            equal = content == expected_sha256
+            playhouse = Playhouse(original=copy, passwords=passwords, signers=self.signers)
             version = ".".join(map(str, server.version))
-            if content != expected_sha256:
-                yield Restored(content, version, None)
-                return
-            with stage_on(copy, logins, run, signers=self.signers) as stage:
-                yield Restored(content, version, stage)
+            yield Restored(content, version, playhouse if equal else None)
 
 
 def pour(sealed: SealedFile, program: Path, server: Server, database: str) -> None:
@@ -168,6 +210,19 @@ def pour(sealed: SealedFile, program: Path, server: Server, database: str) -> No
         if status != 0 or pipe.broken:
             said = complaint(complaints)
             raise StopBackupFailed(f"pg_restore ended with status {status}: {said}")
+
+
+def memory_folder(sealed_bytes: int, folder: Path = MEMORY) -> Path | None:
+    """The folder in memory, if a cluster with what was sealed leaves plenty of it free; else None.
+
+    A copy of a database is a few hundred files, and rows that no disk saw need not be wiped from one.
+    """
+    try:
+        free_bytes = shutil.disk_usage(folder).free
+    except OSError:
+        return None
+    needed = MEMORY_FREE_BYTES_MIN + MEMORY_TIMES_SEALED * sealed_bytes
+    return folder if free_bytes > needed and os.access(folder, os.W_OK | os.X_OK) else None
 
 
 class _Pipe:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import secrets
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from cutter_agent.errors import ProductionExecutionNotAuthorized
@@ -12,6 +14,8 @@ from cutter_agent.orchestrator.grants import ROLE_EXEC, ROLE_VERIFY
 from cutter_agent.postgres.connect import Connection, Login, connected, translated
 from cutter_agent.postgres.embedded import Server
 
+MAINTENANCE_DATABASE: Final = "postgres"
+_NAME_BYTES_MAX: Final = 63
 _MINT: Final = object()
 _MARK: Final = f"""
 CREATE SCHEMA cutter_throwaway;
@@ -77,6 +81,27 @@ def marked(server: Server, database: str) -> Throwaway:
         connection.execute(_MARK.encode())
         connection.execute("INSERT INTO cutter_throwaway.token VALUES (%s)", (token,))
     return Throwaway(server, database, token, os.getpid(), _MINT)
+
+
+@contextmanager
+def copied(original: Throwaway) -> Iterator[Throwaway]:
+    """Inside the context a copy of the throwaway database stands beside it; then it is gone.
+
+    Nobody may be connected to the original. The copy has its rows, its functions and its token.
+    """
+    from psycopg import sql
+
+    own = f"{original.database[: _NAME_BYTES_MAX - 17]}_{secrets.token_hex(8)}"
+    template, name = sql.Identifier(original.database), sql.Identifier(own)
+    # By files: nothing has to reach the disk, and the rows need not go through the log.
+    make = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY FILE_COPY").format(name, template)
+    login = Login(original.server.conninfo(dbname=MAINTENANCE_DATABASE))
+    with connected(login, application="cutter restore") as connection, translated():
+        connection.execute(make)
+        try:
+            yield replace(original, database=own)
+        finally:
+            connection.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(name))
 
 
 def _refused() -> ProductionExecutionNotAuthorized:

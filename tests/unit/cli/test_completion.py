@@ -52,7 +52,7 @@ def offered(home: Home, *words: str) -> list[str]:
         timeout=60,
     )
     assert done.stderr == ""
-    return [line.partition(",")[2] for line in done.stdout.splitlines()]
+    return [line.partition(",")[2] for line in done.stdout.splitlines() if line]
 
 
 def test_commands_runs_and_codes_are_offered(home: Home) -> None:

@@ -7,27 +7,37 @@ from __future__ import annotations
 
 import contextlib
 import errno
-import fcntl
-import os
 import re
-import stat
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Final
 
 from cutter_agent.errors import Stop, StopLockBusy, StopRefusedInput, StopStorage
+from cutter_agent.files.disk import (
+    FOLDER_MODE,
+    SYSTEM_DISK,
+    Disk,
+    OpenFolder,
+    OpenLock,
+    read_regular,
+)
 from cutter_agent.orchestrator.effects import Hook, no_effect
 
-FILE_MODE: Final = 0o600
-FOLDER_MODE: Final = 0o700
+__all__ = [
+    "FOLDER_MODE",
+    "Folder",
+    "check_name",
+    "make_folder",
+    "read_regular",
+    "reason_of",
+    "translated",
+]
 LOCKS: Final = ".locks"
 WRITE_WAIT_S: Final = 10.0
 _POLL_S: Final = 0.01
 _NAME: Final = re.compile(r"\.?[A-Za-z0-9][A-Za-z0-9._-]{0,120}")
 _LOCK_NAME: Final = re.compile(r"[A-Za-z0-9.][A-Za-z0-9._-]{0,140}")
-_READ: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY
-_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC | os.O_NOFOLLOW
 
 
 def check_name(name: str) -> str:
@@ -52,16 +62,23 @@ class Folder:
     """One private folder. All names are file names inside it."""
 
     def __init__(
-        self, path: Path, *, on_effect: Hook = no_effect, within: Folder | None = None
+        self,
+        path: Path,
+        *,
+        on_effect: Hook = no_effect,
+        within: Folder | None = None,
+        disk: Disk = SYSTEM_DISK,
     ) -> None:
         """Name the folder; it is made, mode 0700, when something is first written into it."""
         self.path = path
+        self._disk = disk
         self._on_effect = on_effect
         self._within = within
 
     def inner(self, name: str) -> Folder:
         """The folder of this name inside this one; it need not exist yet, and its locks lie here."""
-        return Folder(self.path / check_name(name), on_effect=self._on_effect, within=self)
+        path = self.path / check_name(name)
+        return Folder(path, on_effect=self._on_effect, within=self, disk=self._disk)
 
     def read(self, name: str, *, size_bytes_max: int) -> bytes | None:
         """The bytes of a regular file, cut off one byte after the limit; None if it is not there.
@@ -73,10 +90,9 @@ class Folder:
         with self._said(name):
             try:
                 with self._held(make=False) as folder:
-                    handle = os.open(name, _READ, dir_fd=folder)
+                    return folder.read(name, size_bytes_max)
             except FileNotFoundError:
                 return None
-            return read_regular(handle, size_bytes_max)
 
     def replace(self, name: str, data: bytes) -> None:
         """The file holds exactly these bytes, durably: after a crash it is the old one or the new one.
@@ -91,12 +107,12 @@ class Folder:
         with self._said(name), self._held(make=True) as folder:
             try:
                 self._write_part(folder, part, data)
-                self._effect("rename", name, lambda: _rename(folder, part, name))
+                self._effect("rename", name, lambda: folder.rename(part, name))
             except BaseException:
                 with contextlib.suppress(OSError):
-                    os.unlink(part, dir_fd=folder)
+                    folder.unlink(part)
                 raise
-            self._effect("fsync folder", name, lambda: os.fsync(folder))
+            self._effect("fsync folder", name, folder.fsync)
 
     def settle(self, name: str) -> None:
         """The file, whole already, is durable under its name.
@@ -105,12 +121,12 @@ class Folder:
             StopStorage: it is not there, or the system cannot say so.
         """
         with self._said(name), self._held(make=False) as folder:
-            handle = os.open(check_name(name), _READ, dir_fd=folder)
+            file = folder.open_file(check_name(name))
             try:
-                self._effect("fsync", name, lambda: os.fsync(handle))
+                self._effect("fsync", name, file.fsync)
             finally:
-                os.close(handle)
-            self._effect("fsync folder", name, lambda: os.fsync(folder))
+                file.close()
+            self._effect("fsync folder", name, folder.fsync)
 
     def hint(self, name: str, data: bytes) -> None:
         """The file holds these bytes for whoever reads it now; a power failure may lose or empty it.
@@ -123,15 +139,15 @@ class Folder:
         part = f".{check_name(name)}.part"
         with self._said(name), self._held(make=True) as folder:
             try:
-                handle = _new_part(folder, part)
+                file = folder.new_file(part)
                 try:
-                    _write_all(handle, data)
+                    file.write(data)
                 finally:
-                    os.close(handle)
-                _rename(folder, part, name)
+                    file.close()
+                folder.rename(part, name)
             except BaseException:
                 with contextlib.suppress(OSError):
-                    os.unlink(part, dir_fd=folder)
+                    folder.unlink(part)
                 raise
 
     def names(self) -> list[str]:
@@ -143,7 +159,7 @@ class Folder:
         with self._said("."):
             try:
                 with self._held(make=False) as folder:
-                    return sorted(entry.name for entry in _entries(folder))
+                    return sorted(folder.names())
             except FileNotFoundError:
                 return []
 
@@ -157,12 +173,12 @@ class Folder:
         """
         if not _LOCK_NAME.fullmatch(name):
             raise StopRefusedInput(f"{name[:80]!a} cannot name a lock")
-        handle = self._open_lock(name)
+        lock = self._open_lock(name)
         try:
-            _flock(handle, name, wait_s)
+            _await(lock, name, wait_s)
             yield
         finally:
-            os.close(handle)
+            lock.close()
 
     def writing(
         self, name: str, *, wait_s: float = WRITE_WAIT_S
@@ -192,13 +208,13 @@ class Folder:
             with contextlib.suppress(StopLockBusy), lock:
                 self._remove(part)
 
-    def _write_part(self, folder: int, part: str, data: bytes) -> None:
-        handle = _new_part(folder, part)
+    def _write_part(self, folder: OpenFolder, part: str, data: bytes) -> None:
+        file = folder.new_file(part)
         try:
-            self._effect("write", part, lambda: _write_all(handle, data))
-            self._effect("fsync", part, lambda: os.fsync(handle))
+            self._effect("write", part, lambda: file.write(data))
+            self._effect("fsync", part, file.fsync)
         finally:
-            os.close(handle)
+            file.close()
 
     def _remove(self, part: str) -> None:
         with (
@@ -206,29 +222,23 @@ class Folder:
             self._held(make=False) as folder,
             contextlib.suppress(FileNotFoundError),
         ):
-            os.unlink(part, dir_fd=folder)
+            folder.unlink(part)
 
     def _effect(self, kind: str, name: str, effect: Callable[[], None]) -> None:
         self._on_effect(f"before {kind} {name}")
         effect()
         self._on_effect(f"after {kind} {name}")
 
-    def _open_lock(self, name: str) -> int:
-        flags = os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-        locks = Folder(self.path / LOCKS)
+    def _open_lock(self, name: str) -> OpenLock:
+        locks = Folder(self.path / LOCKS, disk=self._disk)
         with self._said(f"{LOCKS}/{name}"), locks._held(make=True) as folder:
-            return os.open(name, flags, FILE_MODE, dir_fd=folder)
+            return folder.open_lock(name)
 
-    @contextlib.contextmanager
-    def _held(self, *, make: bool) -> Iterator[int]:
+    def _held(self, *, make: bool) -> contextlib.AbstractContextManager[OpenFolder]:
         """Hold the folder open; refuse a link in its place."""
         if make:
-            make_folder(self.path)
-        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC | os.O_NOFOLLOW)
-        try:
-            yield handle
-        finally:
-            os.close(handle)
+            self._disk.make_folder(self.path)
+        return self._disk.open_folder(self.path)
 
     @contextlib.contextmanager
     def _said(self, name: str) -> Iterator[None]:
@@ -242,31 +252,7 @@ class Folder:
 
 def make_folder(path: Path) -> None:
     """The folder exists, made with its missing parents for this account alone, durably."""
-    missing: list[Path] = []
-    here = path
-    while not here.exists() and not here.is_symlink():
-        missing.append(here)
-        here = here.parent
-    for folder in reversed(missing):
-        with contextlib.suppress(FileExistsError):
-            folder.mkdir(mode=FOLDER_MODE)
-        parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(parent)
-        finally:
-            os.close(parent)
-
-
-def read_regular(handle: int, size_bytes_max: int) -> bytes:
-    """The bytes behind the handle, cut off one byte after the limit; the handle is closed.
-
-    Raises:
-        OSError: it is no regular file (EINVAL), or cannot be read.
-    """
-    with os.fdopen(handle, "rb") as file:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            raise OSError(errno.EINVAL, "not a regular file")
-        return file.read(size_bytes_max + 1)
+    SYSTEM_DISK.make_folder(path)
 
 
 def translated(error: Stop, kind: type[Stop], *, run_id: str | None) -> Stop:
@@ -274,38 +260,15 @@ def translated(error: Stop, kind: type[Stop], *, run_id: str | None) -> Stop:
     return kind(error.fact, expected=error.expected, run_id=run_id)
 
 
-def _entries(folder: int) -> list[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        return list(entries)
-
-
-def _new_part(folder: int, part: str) -> int:
-    """Open a new file under the part's name; what a dead writer left there is removed."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(part, dir_fd=folder)
-    return os.open(part, _NEW, FILE_MODE, dir_fd=folder)
-
-
-def _rename(folder: int, part: str, name: str) -> None:
-    os.rename(part, name, src_dir_fd=folder, dst_dir_fd=folder)
-
-
-def _write_all(handle: int, data: bytes) -> None:
-    rest = memoryview(data)
-    while rest:
-        rest = rest[os.write(handle, rest) :]
-
-
-def _flock(handle: int, name: str, wait_s: float) -> None:
+def _await(lock: OpenLock, name: str, wait_s: float) -> None:
     deadline = time.monotonic() + wait_s
     while True:
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            if time.monotonic() >= deadline:
-                raise StopLockBusy(f"another process holds {name}", expected="its end") from error
-            time.sleep(_POLL_S)
+            held = lock.try_lock()
         except OSError as error:
             raise StopStorage(f"{name} cannot be locked: {reason_of(error)}") from error
-        else:
+        if held:
             return
+        if time.monotonic() >= deadline:
+            raise StopLockBusy(f"another process holds {name}", expected="its end")
+        time.sleep(_POLL_S)

@@ -18,6 +18,7 @@ from cutter_agent.errors import (
     StopStorage,
 )
 from cutter_agent.evidence.canonical import sha256_hex
+from cutter_agent.files.disk import SYSTEM_DISK, Disk
 from cutter_agent.files.durable import (
     Folder,
     check_name,
@@ -44,9 +45,11 @@ _OFFERED: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 class FolderReporter:
     """The folder where people find a run's documents and leave their signatures."""
 
-    def __init__(self, runs_dir: Path | str, *, on_effect: Hook = no_effect) -> None:
+    def __init__(
+        self, runs_dir: Path | str, *, on_effect: Hook = no_effect, disk: Disk = SYSTEM_DISK
+    ) -> None:
         """Bind the folder; nothing is made before the first document is put."""
-        self._folder = Folder(Path(runs_dir).resolve(), on_effect=on_effect)
+        self._folder = Folder(Path(runs_dir).resolve(), on_effect=on_effect, disk=disk)
         self._cleaned: set[str] = set()
 
     def put(self, run_id: str, name: str, text: str) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import secrets
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +25,7 @@ from cutter_agent.errors import (
 )
 from cutter_agent.evidence.canonical import Json, canonical_bytes, parse_canonical, sha256_hex
 from cutter_agent.evidence.codec import from_json, to_json
+from cutter_agent.files.disk import SYSTEM_DISK, Disk
 from cutter_agent.files.durable import Folder, check_name, translated
 from cutter_agent.orchestrator.effects import Hook, no_effect
 from cutter_agent.orchestrator.history import (
@@ -87,9 +88,11 @@ class _Sidecar:
 class StateStore:
     """The folder of sidecars: the store of dry runs, and where live runs are projected to."""
 
-    def __init__(self, runs_dir: Path | str, *, on_effect: Hook = no_effect) -> None:
+    def __init__(
+        self, runs_dir: Path | str, *, on_effect: Hook = no_effect, disk: Disk = SYSTEM_DISK
+    ) -> None:
         """Bind the folder and remove what dead writers left in it; nothing is made before a write."""
-        self._folder = Folder(Path(runs_dir).resolve(), on_effect=on_effect)
+        self._folder = Folder(Path(runs_dir).resolve(), on_effect=on_effect, disk=disk)
         self._heads = self._folder.inner(HEADS)
         self._folder.clean()
         self._heads.clean(lambda run_id: self._folder.writing(f"{run_id}.json", wait_s=0.0))
@@ -140,6 +143,15 @@ class StateStore:
         """The ids of all runs with a sidecar here, dry and live, oldest first."""
         stems = [name[:-5] for name in self._folder.names() if name.endswith(".json")]
         return tuple(stem for stem in stems if RUN_ID.fullmatch(stem))
+
+    def stamps(self) -> Mapping[str, tuple[int, int, int]]:
+        """Every sidecar by its run, with what its file differs in once it was written again."""
+        found: dict[str, tuple[int, int, int]] = {}
+        for run_id in self.run_ids():
+            with suppress(FileNotFoundError):
+                seen = (self._folder.path / f"{run_id}.json").lstat()
+                found[run_id] = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+        return found
 
     def lock(self, name: str) -> AbstractContextManager[None]:
         return self._folder.lock(f"{check_name(name)}.lock")

@@ -85,6 +85,25 @@ CH_AKN = Dialect(
 )
 
 
+EU_AKN = Dialect(
+    units={**AKN.units, "recital": "paragraph", "section": "container"},
+    num=AKN.num,
+    heading=AKN.heading,
+    quoted=AKN.quoted,
+    skip=AKN.skip,
+    blocks=AKN.blocks,
+    label=plain_label,
+)
+US_AKN = Dialect(
+    units={**AKN.units, "paragraph": "point", "subsection": "paragraph"},
+    num=AKN.num,
+    heading=AKN.heading,
+    quoted=AKN.quoted,
+    skip=AKN.skip,
+    blocks=AKN.blocks,
+    label=plain_label,
+    by_label=True,
+)
 UK_AKN = Dialect(
     units={**AKN.units, "subsection": "paragraph", "paragraph": "point"},
     num=AKN.num,

@@ -15,7 +15,7 @@ def european(path: Path) -> Gold:
     root = ET.parse(path).getroot()  # noqa: S314 -- our own corpus
     reader = Reader()
     reader.walk(next((e for e in root.iter() if name(e) == "body"), root), 0)
-    return Gold("".join(reader.lines), reader.starts)
+    return reader.gold
 
 
 def classify(identity: str) -> str:
@@ -33,9 +33,8 @@ class Reader:
     """Writes the lines of an act and remembers where its units begin."""
 
     def __init__(self) -> None:
-        self.lines: list[str] = []
-        self.starts: dict[tuple[str, int], int] = {}
-        self._size = 0
+        self.gold = Gold()
+        self._heading = 0
         self._above: list[tuple[int, int]] = []
 
     def walk(self, element: ET.Element, depth: int) -> None:
@@ -44,8 +43,9 @@ class Reader:
         if kind:
             while self._above and self._above[-1][0] >= depth:
                 self._above.pop()
-            self.starts[kind, self._size] = self._above[-1][1] if self._above else -1
-            self._above.append((depth, self._size))
+            here = self.gold.begin(kind, self._above[-1][1] if self._above else -1)
+            self._above.append((depth, here))
+            self._heading = len(self._above) + 1 if kind in ("article", "container") else 0
         if (
             self._row(element, depth)
             or self._grid(element, depth)
@@ -62,8 +62,8 @@ class Reader:
     def _write(self, line: str) -> None:
         line = line.strip()
         if line:
-            self.lines.append(line + "\n")
-            self._size += len(line.encode()) + 1
+            self.gold.write(line, self._heading)
+            self._heading = 0
 
     def _block(self, label: str, blocks: list[ET.Element], depth: int) -> bool:
         """A label with the first of its blocks on one line, then the other blocks."""

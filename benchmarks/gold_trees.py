@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
+HEADINGS_MAX = 6
 US_SUBSECTION = re.compile(r"\([a-z]\)")
 """A subsection is one by its label: drafters also put (1) right below a section."""
 
@@ -22,49 +23,86 @@ class Node:
     quoted: bool = False
 
 
-@dataclass(slots=True)
-class Gold:
+@dataclass(frozen=True, slots=True)
+class Rendered:
     """A rendered text and where its units begin: (class, start) with the start of the parent."""
 
     text: str
     starts: dict[tuple[str, int], int]
 
 
+@dataclass(slots=True)
+class Gold:
+    """Lines in the order of the law, and which of them begin a unit.
+
+    Attributes:
+        lines: the lines.
+        depths: how deep a heading each line is, 0 for one that is none.
+        starts: (class, line) of each unit, with the line of its parent or -1.
+    """
+
+    lines: list[str] = field(default_factory=list)
+    depths: list[int] = field(default_factory=list)
+    starts: dict[tuple[str, int], int] = field(default_factory=dict)
+
+    def write(self, line: str, depth: int = 0) -> None:
+        """The line stands at the end."""
+        self.lines.append(line)
+        self.depths.append(depth)
+
+    def begin(self, kind: str, above: int) -> int:
+        """The next line begins a unit; returns which line that is."""
+        here = len(self.lines)
+        self.starts[kind, here] = above
+        return here
+
+    def rendered(self, *, markdown: bool) -> Rendered:
+        """The lines as plain text or as Markdown, and the starts in bytes."""
+        offsets: list[int] = []
+        shown: list[str] = []
+        size = 0
+        for line, depth in zip(self.lines, self.depths, strict=True):
+            sign = "#" * min(HEADINGS_MAX, depth) + " " if depth and markdown else ""
+            shown.append(f"{sign}{line}\n" + ("\n" if markdown else ""))
+            offsets.append(size)
+            size += len(shown[-1].encode())
+        offsets.append(size)
+        starts = {
+            (kind, offsets[line]): offsets[above] if above >= 0 else -1
+            for (kind, line), above in self.starts.items()
+        }
+        return Rendered("".join(shown), starts)
+
+
 def render(root: Node) -> Gold:
-    """The text of a gold tree, one line a label or paragraph, and its starts in bytes."""
-    lines: list[str] = []
-    starts: dict[tuple[str, int], int] = {}
-    size = 0
+    """The lines of a gold tree, one a label or paragraph."""
+    gold = Gold()
 
-    def write(line: str) -> None:
-        nonlocal size
-        lines.append(line + "\n")
-        size += len(line.encode()) + 1
-
-    def walk(node: Node, above: int) -> None:
+    def walk(node: Node, above: int, depth: int) -> None:
         here = above
         pending = ""
         if node.kind != "root":
-            here = size
-            starts[node.kind, here] = above
+            here = gold.begin(node.kind, above)
             pending = f"{node.label} {node.heading}".rstrip()
-            if node.heading or node.kind in ("container", "article"):
-                write(pending)
+            headed = node.kind in ("container", "article")
+            depth += headed
+            if node.heading or headed:
+                gold.write(pending, depth if headed else 0)
                 pending = ""
         for part in node.parts:
             if isinstance(part, str):
-                write(f"{pending} {part}".strip())
+                gold.write(f"{pending} {part}".strip())
                 pending = ""
             else:
                 if pending:
-                    write(pending)
+                    gold.write(pending)
                     pending = ""
-                walk(part, here)
+                walk(part, here, depth)
         if pending:
-            write(pending)
+            gold.write(pending)
 
-    walk(root, -1)
-    return Gold("".join(lines), starts)
+    walk(root, -1, 1)
+    return gold
 
 
 def clean(text: str) -> str:
@@ -184,8 +222,8 @@ def quote(element: ET.Element, dialect: Dialect, into: Node) -> None:
     """Quoted units as quoted lines: what they hold is content."""
     holder = Node("root")
     tree(element, dialect, holder)
-    lines = render(flat(holder)).text.strip().split("\n")
-    if not lines or not lines[0]:
+    lines = [line for line in render(flat(holder)).lines if line.strip()]
+    if not lines:
         return
     if lines[0][0] not in '“"‘':
         lines[0] = "“" + lines[0]

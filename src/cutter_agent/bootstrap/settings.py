@@ -20,6 +20,7 @@ SCHEMA_VERSION: Final = 1
 SETTINGS_BYTES_MAX: Final = 64 * 1024
 CANDIDATE_CAP_MAX: Final = 10_000_000
 BATCH_DOCUMENTS_MAX: Final = 10_000
+NAMES_MAX: Final = 100
 DATABASE_NAME: Final = "cutter"
 OPERATOR: Final = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_@.+-]{0,63}")
 _DATABASE: Final = re.compile(r"[a-z_][a-z0-9_]{0,62}")
@@ -59,6 +60,7 @@ class Settings:
         demo: true for a deployment that `cutter demo` made and may make anew.
         backup_level_min: how far a backup must be proven before SG_1 is asked; None asks for a restore
             wherever this machine has the server's programs.
+        authors: who may begin dry runs through the console, beside the operator.
         database: where it lives.
     """
 
@@ -68,6 +70,7 @@ class Settings:
     batch_documents: int = DOCUMENTS_MAX
     demo: bool = False
     backup_level_min: BackupLevel | None = None
+    authors: tuple[str, ...] = ()
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
 
 
@@ -141,6 +144,8 @@ def render_settings(settings: Settings) -> str:
         "# True only for what `cutter demo` made: it may be thrown away.\n"
         f"demo = {json.dumps(settings.demo)}\n"
         f"{_backup_level_lines(settings.backup_level_min)}"
+        "# Who may begin dry runs through the console, beside the operator.\n"
+        f"authors = [{', '.join(map(_quoted, settings.authors))}]\n"
         "\n[database]\n"
         f"server = {_quoted(settings.database.server.value)}\n"
         f"name = {_quoted(settings.database.name)}\n"
@@ -180,6 +185,7 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
         batch_documents=_whole(table.get("batch_documents", DOCUMENTS_MAX)),
         demo=table.get("demo") is True,
         backup_level_min=_level(table.get("backup_level_min")),
+        authors=_names(table.get("authors")),
         database=DatabaseSettings(ServerKind(str(server)), str(name)),
     )
 
@@ -207,6 +213,19 @@ def _is_flag(value: object) -> bool:
 
 def _level(value: object) -> BackupLevel | None:
     return None if value is None else BackupLevel(str(value))
+
+
+def _names(value: object) -> tuple[str, ...]:
+    return tuple(map(str, value)) if isinstance(value, list) else ()
+
+
+def _are_names(value: object) -> bool:
+    listed = isinstance(value, list) and len(value) <= NAMES_MAX
+    return value is None or (listed and all(map(_is_operator, _items(value))))
+
+
+def _items(value: object) -> list[object]:
+    return value if isinstance(value, list) else []
 
 
 def _backup_level_lines(level: BackupLevel | None) -> str:
@@ -240,6 +259,7 @@ _CHECKS: Final = {
     "candidate_cap": (f"is a number from 1 to {CANDIDATE_CAP_MAX}", _is_cap),
     "batch_documents": (f"is a number from 1 to {BATCH_DOCUMENTS_MAX}", _is_batch_size),
     "demo": ("is true or false", _is_flag),
+    "authors": (f"is a list of at most {NAMES_MAX} names", _are_names),
     "backup_level_min": (f"is {' or '.join(_LEVELS)}", _is_level),
 }
 

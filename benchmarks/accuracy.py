@@ -21,9 +21,9 @@ from typing import Final
 
 from gold_corpora import (
     AKN,
+    BILL_AKN,
     CH_AKN,
     CLML,
-    EU_AKN,
     UK_AKN,
     US_AKN,
     USLM,
@@ -68,15 +68,15 @@ CORPORA: Final = (
     Corpus("uk-clml", "*.xml", "uk", by(CLML), WITH),
     Corpus("us-uslm", "**/*.[xX][mM][lL]", "us", by(USLM), WITH),
     Corpus("ch-akn", "*.xml", "ch", by(CH_AKN), ALL),
-    Corpus("eu-xhtml", "**/*.xhtml", "eu", european, ("article",)),
+    Corpus("eu-xhtml", "**/*.xhtml", "eu", european, ("container", "article")),
     Corpus("nist-800-53", "*.xml", "nist", nist, ALL),
     Corpus(
         "us-constitution", "*.xml", "us-constitution", us_constitution, ("container", "article")
     ),
     Corpus("oasis-akn-samples", "**/uk_pga*.xml", "uk", by(UK_AKN), ALL),
-    Corpus("oasis-akn-samples", "**/eu_COM*.xml", "eu", by(EU_AKN), WITH),
+    Corpus("oasis-akn-samples", "**/eu_COM*.xml", "eu", by(BILL_AKN), WITH),
     Corpus("oasis-akn-samples", "**/it_senato*.xml", "intl", by(AKN), ALL),
-    Corpus("oasis-akn-samples", "**/uy_bill*.xml", "intl", by(AKN), ALL),
+    Corpus("oasis-akn-samples", "**/uy_bill*.xml", "intl", by(BILL_AKN), ALL),
     Corpus("oasis-akn-samples", "**/us_*.xml", "us", by(US_AKN), ALL),
 )
 """Three more samples of OASIS are debates and a judgment: nothing in them is a unit of a law."""

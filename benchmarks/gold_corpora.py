@@ -85,12 +85,14 @@ CH_AKN = Dialect(
 )
 
 
-EU_AKN = Dialect(
+IN_COLLECTIONS = tuple(each for each in AKN.skip if each not in ("components", "attachments"))
+"""Some bills are a collection whose components are the bill and its reasons."""
+BILL_AKN = Dialect(
     units={**AKN.units, "recital": "paragraph", "section": "container"},
     num=AKN.num,
     heading=AKN.heading,
     quoted=AKN.quoted,
-    skip=AKN.skip,
+    skip=IN_COLLECTIONS,
     blocks=AKN.blocks,
     label=plain_label,
 )

@@ -26,7 +26,7 @@ def classify(identity: str) -> str:
     if head == "rct" and "." not in identity:
         return "paragraph"
     titled = identity.rpartition(".")[2].startswith("tit")
-    return "container" if head in ("cpt", "tis", "sct", "prt") and not titled else ""
+    return "container" if head in ("cpt", "tis", "sct", "prt", "anx") and not titled else ""
 
 
 class Reader:
@@ -45,6 +45,8 @@ class Reader:
                 self._above.pop()
             here = self.gold.begin(kind, self._above[-1][1] if self._above else -1)
             self._above.append((depth, here))
+            if self.gold.silent < 0 and (element.get("id") or "").startswith("anx_"):
+                self.gold.silent = here
             self._heading = len(self._above) + 1 if kind in ("article", "container") else 0
         if (
             self._row(element, depth)

@@ -82,7 +82,7 @@ class Scores:
 
     def add(self, gold: Rendered, marked: MarkedText) -> list[Miss]:
         """This text counts too; returns what differs."""
-        found = self._found(marked)
+        found = self._found(marked, gold.silent)
         misses: list[Miss] = []
         for kind in self.classes:
             mine = {key for key in found if key[0] == kind}
@@ -101,7 +101,7 @@ class Scores:
         score.right += len(both) - len(wrong)
         return sorted(misses + [Miss("^", *key) for key in wrong], key=lambda miss: miss.start)
 
-    def _found(self, marked: MarkedText) -> dict[tuple[str, int], int]:
+    def _found(self, marked: MarkedText, silent: int) -> dict[tuple[str, int], int]:
         """(class, start) of each unit of the cut, with the start of its parent or -1."""
         by_address = {unit.address: unit for unit in marked.candidates}
         return {
@@ -109,5 +109,5 @@ class Scores:
                 by_address[unit.parent].start if unit.parent else -1
             )
             for unit in marked.candidates
-            if unit.kind != "annex" or "container" in self.classes
+            if ("container" in self.classes if unit.kind == "annex" else unit.start < silent)
         }

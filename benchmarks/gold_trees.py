@@ -25,10 +25,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Rendered:
-    """A rendered text and where its units begin: (class, start) with the start of the parent."""
+    """A rendered text and where its units begin: (class, start) with the start of the parent.
+
+    From `silent` on the gold names annexes alone, though there are other units in them.
+    """
 
     text: str
     starts: dict[tuple[str, int], int]
+    silent: int
 
 
 @dataclass(slots=True)
@@ -39,11 +43,13 @@ class Gold:
         lines: the lines.
         depths: how deep a heading each line is, 0 for one that is none.
         starts: (class, line) of each unit, with the line of its parent or -1.
+        silent: the line from which on the gold names annexes alone, or -1.
     """
 
     lines: list[str] = field(default_factory=list)
     depths: list[int] = field(default_factory=list)
     starts: dict[tuple[str, int], int] = field(default_factory=dict)
+    silent: int = -1
 
     def write(self, line: str, depth: int = 0) -> None:
         """The line stands at the end."""
@@ -71,7 +77,7 @@ class Gold:
             (kind, offsets[line]): offsets[above] if above >= 0 else -1
             for (kind, line), above in self.starts.items()
         }
-        return Rendered("".join(shown), starts)
+        return Rendered("".join(shown), starts, offsets[self.silent])
 
 
 def render(root: Node) -> Gold:
@@ -159,7 +165,7 @@ def tree(element: ET.Element, dialect: Dialect, into: Node) -> None:
             quote(child, dialect, into)
         elif kind in dialect.units:
             flush()
-            into.parts.append(unit(child, dialect))
+            into.parts.append(unit(child, dialect, into.kind))
         elif kind == "p" and is_numbered(child):
             flush()
             number = child[0]
@@ -197,7 +203,7 @@ def is_numbered(element: ET.Element) -> bool:
     )
 
 
-def unit(element: ET.Element, dialect: Dialect) -> Node:
+def unit(element: ET.Element, dialect: Dialect, above: str) -> Node:
     kind = dialect.units[name(element)]
     node = Node(kind)
     number = next((child for child in element if name(child) in dialect.num), None)
@@ -209,8 +215,9 @@ def unit(element: ET.Element, dialect: Dialect) -> Node:
         node.heading = text_of(heading, dialect.skip)
         element.remove(heading)
     tree(element, dialect, node)
-    if dialect.by_label and node.kind == "paragraph" and not US_SUBSECTION.fullmatch(node.label):
-        node.kind = "point"
+    if dialect.by_label and node.kind in ("paragraph", "point"):
+        first = node.kind == "paragraph" or above == "article"
+        node.kind = "paragraph" if first and US_SUBSECTION.fullmatch(node.label) else "point"
     if not any(letter.isalnum() for letter in node.label):
         if node.label:
             node.parts.insert(0, node.label)

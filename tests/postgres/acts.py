@@ -137,6 +137,11 @@ def database_text(database: Database) -> str:
         return str(connection.execute("SELECT cutter_governance.database_text()").fetchone()[0])
 
 
+def log_head(database: Database) -> str:
+    with session(database) as connection:
+        return history.log_head(connection)
+
+
 def newest_policy_sha256(database: Database) -> str:
     policy = newest_policy(login(database))
     return "none" if policy is None else policy.sha256
@@ -238,7 +243,7 @@ class Cut:
             rehearsal_root="none",
             rehearsal_counts="none",
             database=database_text(self.database),
-            log_checkpoint="none",
+            log_checkpoint=log_head(self.database),
             starter=STARTER,
             scope="enacted_only",
             review_decision_id=self.decision_id if gate is Gate.SG_2 else "",

@@ -22,7 +22,7 @@ from cutter_agent.errors import (
     StopReplayConflict,
     StopRunUnknown,
 )
-from cutter_agent.orchestrator.history import EventKind, RunEvent
+from cutter_agent.orchestrator.history import EventKind, RunDocument, RunEvent
 from cutter_agent.orchestrator.states import Gate
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
 from cutter_agent.postgres import history
@@ -377,6 +377,14 @@ def _drafted_and_sealed(cut: Cut) -> None:
 
 
 NULLS = {
+    "fn_refusal_record(%(run)s, %(fence)s, %(gate)s, %(request)b, %(names)s, %(names)s, %(armours)s::bytea[])": (
+        "run",
+        "fence",
+        "gate",
+        "request",
+        "names",
+        "armours",
+    ),
     "fn_approval_consume(%(run)s, %(fence)s, %(gate)s, %(request)b, %(names)s, %(names)s, %(armours)s::bytea[])": (
         "run",
         "fence",
@@ -403,6 +411,17 @@ NULLS = {
 }
 
 
+def asked_for(cut: Cut, request: bytes) -> bytes:
+    """The run has written this request."""
+    with session(cut.database, "cutter_exec") as connection:
+        seq = len(history.load(connection, cut.run_id).events) + 1
+        text = request.decode()
+        document = RunDocument(f"SG3-{seq}.md", hashlib.sha256(request).hexdigest(), text)
+        event = RunEvent(seq, EventKind.REQUEST, "2026-01-01T00:00:00Z", {})
+        history.append(connection, cut.run_id, cut.fence, event, [document])
+    return request
+
+
 @pytest.mark.parametrize(
     ("call", "null"), [(call, null) for call, names in NULLS.items() for null in names]
 )
@@ -425,6 +444,8 @@ def test_null_passes_no_guard(database: Database, cut: Cut, call: str, null: str
         "source": cut.source_version_id,
         "plan": bytes.fromhex(PLAN),
     }
+    if "refusal" in call:
+        values["request"] = asked_for(cut, values["request"])
     call = f"SELECT cutter_governance.{call} ->> 'status'"
     with session(database, "cutter_exec") as connection:
         assert _status(connection, call, {**values, null: None}) in {"exists_conflict", "refused"}

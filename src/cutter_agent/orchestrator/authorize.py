@@ -39,7 +39,7 @@ from cutter_agent.orchestrator.approval import (
     validate_approval_text,
 )
 from cutter_agent.orchestrator.clock import parse_utc
-from cutter_agent.orchestrator.orders import Consumption, OfferedSignature
+from cutter_agent.orchestrator.orders import Consumption, OfferedSignature, Refusal
 from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
 from cutter_agent.orchestrator.policy import EnrolledKey, GateRule, Person, TrustPolicy
 from cutter_agent.orchestrator.ports import KBReporter, Site
@@ -53,6 +53,24 @@ class Answer:
     consumption: Consumption
     simulated: bool
     review_decision_id: str | None
+
+
+class Refused(StopRejected):
+    """A person of the gate said no; carries what they signed, so that it is recorded with the stop."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        """Name who said no, and to what."""
+        super().__init__(
+            f"{refusal.person} signed a refusal of {refusal.gate}", run_id=refusal.run_id
+        )
+        self.refusal = refusal
+
+
+def refusal_of(stop: BaseException | None) -> Refusal | None:
+    """Return the refusal that the stop, or what it came from, carries."""
+    while stop is not None and not isinstance(stop, Refused):
+        stop = stop.__cause__
+    return None if stop is None else stop.refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -246,8 +264,17 @@ def _judge_signatures(
         _check_dates(person, key, request, now_utc)
         _check_presence(person, verified, rule, request)
         if signature.rejects:
-            raise StopRejected(
-                f"{person.name} signed a refusal of {request.gate}", run_id=request.run_id
+            key_id = verified.public_key.fingerprint
+            raise Refused(
+                Refusal(
+                    request.request_sha256,
+                    request.gate,
+                    request.run_id,
+                    data,
+                    person.name,
+                    key_id,
+                    signature.armor,
+                )
             )
         persons.setdefault(person.name, verified.public_key.fingerprint)
     _check_separation(tuple(persons), asked, policy)

@@ -153,7 +153,7 @@ def _stand_in(
         rehearsal_root=NONE,
         rehearsal_counts=NONE,
         database=copy.database,
-        log_checkpoint=NONE,
+        log_checkpoint=copy.log_head(),
         starter=run.starter,
         scope=NONE,
         review_decision_id=decision or "",

@@ -18,6 +18,7 @@ from cutter_agent.evidence.canonical import Json
 from cutter_agent.evidence.codec import to_json
 from cutter_agent.evidence.invariant import Evidence
 from cutter_agent.orchestrator.ask import Ask, Given, check_decision
+from cutter_agent.orchestrator.authorize import refusal_of
 from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.dress_rehearsal import LineRehearsal
 from cutter_agent.orchestrator.facts import MutationReading, non_mutation_level
@@ -25,6 +26,7 @@ from cutter_agent.orchestrator.factsheet import drift, read_facts
 from cutter_agent.orchestrator.gates import Finding, judge, stop_for
 from cutter_agent.orchestrator.history import EventKind, RunDocument, RunEvent
 from cutter_agent.orchestrator.line import BACKUP, LINE, Pause, Phase
+from cutter_agent.orchestrator.orders import Refusal
 from cutter_agent.orchestrator.phases.lifecycle_enact import LifecycleEnacted
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.policy import NO_POLICY, TrustPolicy
@@ -40,7 +42,7 @@ from cutter_agent.orchestrator.progress import (
     stop_body,
     times_passed,
 )
-from cutter_agent.orchestrator.reading import Reading
+from cutter_agent.orchestrator.reading import Elsewhere, Reading
 from cutter_agent.orchestrator.report import final_report, phase_document, stop_document
 from cutter_agent.orchestrator.result import result_of, run_json
 from cutter_agent.orchestrator.run_context import RunContext
@@ -75,6 +77,7 @@ class Drive:
         kb: KBReporter,
         policy: TrustPolicy | None,
         on_step: Callable[[str], None],
+        elsewhere: Elsewhere | None = None,
     ) -> None:
         """Bind the site, the folder of documents and the policy that counts now."""
         self._site = site
@@ -82,6 +85,7 @@ class Drive:
         self._policy_sha256 = NO_POLICY if policy is None else policy.sha256
         self._ask = Ask(site, kb, policy, self.publish)
         self._on_step = on_step
+        self._elsewhere = elsewhere
 
     def run(self, run_id: str, reference: str | None) -> Stop | None:
         """Take every step that can be taken; return the stop that ended the call, if one did.
@@ -292,6 +296,7 @@ class Drive:
             version=version,
             source=self._site.facts.source_bytes(version.source_version_id),
             in_force=self._site.facts.in_force(document_id),
+            elsewhere=self._elsewhere,
         )
         return going.reading
 
@@ -353,23 +358,29 @@ class Drive:
         ):
             return
         number = 1 + sum(e.kind is EventKind.STOP for e in context.history.events)
-        at_utc = utc_text(self._site.now_utc())
-        document = stop_document(
-            stop, context.history.header, number, context.state, going.step_name, at_utc
-        )
+        at_utc, run = utc_text(self._site.now_utc()), context.history.header
+        document = stop_document(stop, run, number, context.state, going.step_name, at_utc)
         ends = ends_run(stop, context)
         body = stop_body(stop, going.step_name, going.findings, document.name, ends=ends)
         event = self._event(context, EventKind.STOP, body)
-        self._put_down(going.claim, event, [document], ends=ends)
+        self._put_down(going.claim, event, [document], ends=ends, refusal=refusal_of(stop))
         self.publish(RunContext(self._site.load(context.run_id)))
 
     def _put_down(
-        self, claim: Claim, event: RunEvent, documents: Sequence[RunDocument], *, ends: bool
+        self,
+        claim: Claim,
+        event: RunEvent,
+        documents: Sequence[RunDocument],
+        *,
+        ends: bool,
+        refusal: Refusal | None = None,
     ) -> None:
         if ends:
-            self._site.end(claim, event, documents)
+            self._site.end(claim, event, documents, refusal=refusal)
             return
         with self._site.step(claim, Role.EXECUTOR, None) as tx:
+            if refusal is not None:
+                tx.refuse(refusal)
             tx.append(event, documents)
 
     def _event(self, context: RunContext, kind: EventKind, body: dict[str, Json]) -> RunEvent:

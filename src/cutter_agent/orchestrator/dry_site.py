@@ -27,7 +27,7 @@ from cutter_agent.orchestrator.history import (
     RunHeader,
     RunHistory,
 )
-from cutter_agent.orchestrator.orders import Consumption
+from cutter_agent.orchestrator.orders import Consumption, Refusal
 from cutter_agent.orchestrator.ports import Claim, Facts, Rehearsal, RehearsalDiscoverer, Step
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode, Role
@@ -109,6 +109,10 @@ class DryStep:
         spent_by = self.site.consumed_by(consumption.request_sha256)
         if spent_by is not None:
             raise ApprovalConsumedAlready(f"run {spent_by} has used it", run_id=consumption.run_id)
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Keep no signature: a dry run's record is its folder, where the signature lies already."""
+        del refusal
 
     def append(self, event: RunEvent, documents: Sequence[RunDocument]) -> None:
         """Keep the event and its documents for the end of the step."""
@@ -261,9 +265,10 @@ class DrySite:
         event: RunEvent,
         documents: Sequence[RunDocument],
         consumption: Consumption | None = None,
+        refusal: Refusal | None = None,
     ) -> None:
         """Append the event that ends the run; its world is gone with the process."""
-        del consumption
+        del consumption, refusal
         self._save(self._store.load(claim.run_id), claim.fence, [event], documents)
 
     def project(self, history: RunHistory, view: Json) -> None:

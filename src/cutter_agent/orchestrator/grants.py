@@ -30,12 +30,15 @@ CANONICAL_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
     "cutter_governance.fn_run_open": (ROLE_EXEC,),
     "cutter_governance.fn_run_hold": (ROLE_EXEC,),
     "cutter_governance.fn_run_claim": (ROLE_EXEC,),
+    "cutter_governance.fn_run_wake": (ROLE_EXEC,),
     "cutter_governance.fn_run_append": (ROLE_EXEC, ROLE_VERIFY),
     "cutter_governance.fn_run_end": (ROLE_EXEC,),
     "cutter_governance.fn_approval_consume": (ROLE_EXEC,),
+    "cutter_governance.fn_refusal_record": (ROLE_EXEC,),
     "cutter_governance.fn_change_set_mint": (ROLE_EXEC,),
     "cutter_governance.fn_manifest_record": (ROLE_EXEC,),
     "cutter_governance.fn_verify_record": (ROLE_VERIFY,),
+    "cutter_governance.fn_signature_offer": (ROLE_REVIEW,),
 }
 """Function names and the roles that may execute them; PUBLIC may execute none."""
 

@@ -204,3 +204,16 @@ class Consumption:
     """Who signed, as the trust policy says; sorted."""
     key_ids: tuple[str, ...]
     """The key that each of the persons signed with, in the same order."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that a person of its gate said no to, and the signature that says so."""
+
+    request_sha256: str
+    gate: Gate
+    run_id: str
+    request: bytes
+    person: str
+    key_id: str
+    armor: bytes

@@ -34,6 +34,7 @@ from cutter_agent.orchestrator.orders import (
     ManifestBlock,
     ManifestReceipt,
     OfferedSignature,
+    Refusal,
     StoredUnit,
     VerifyRecord,
 )
@@ -235,7 +236,11 @@ class Step(Protocol):
 
         Raises:
             ApprovalConsumedAlready: it was spent before, by whatever run.
+            StopEvidenceMismatch: the log does not extend the head that the request names.
         """
+
+    def refuse(self, refusal: Refusal) -> None:
+        """Keep a person's signed no, with the request that it is an answer to."""
 
     def append(self, event: RunEvent, documents: Sequence[RunDocument]) -> None:
         """Append one event and its documents to the run's history.
@@ -327,8 +332,9 @@ class Site(Protocol):
         event: RunEvent,
         documents: Sequence[RunDocument],
         consumption: Consumption | None = None,
+        refusal: Refusal | None = None,
     ) -> None:
-        """Record that the run is over, and spend the approval that ends it, in one transaction.
+        """Record that the run is over, with the approval or the refusal that ends it, in one transaction.
 
         Its drafts are withdrawn and its document is free again.
         """

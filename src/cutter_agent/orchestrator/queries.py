@@ -189,6 +189,7 @@ GOVERNED_TABLES: Final[Mapping[str, str]] = MappingProxyType(
         "cutter_governance.execution_switch": "seq",
         "cutter_governance.manifest_envelope": "document_id, envelope_id",
         "cutter_governance.manifest_unit_block": "document_id, envelope_id, position",
+        "cutter_governance.refusal": "request_sha256, key_id",
         "cutter_governance.review_decision": "decision_id",
         "cutter_governance.run": "run_id",
         "cutter_governance.run_document": "run_id, name",
@@ -211,8 +212,8 @@ GOVERNED_TABLES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """Every table that a backup and a proof of non-mutation cover, with the key that orders its rows."""
 
-UNGOVERNED_TABLES: Final = ("cutter_governance.lane",)
-"""Tables that only say who is at work; they stay out of backups and digests."""
+UNGOVERNED_TABLES: Final = ("cutter_governance.lane", "cutter_governance.offered_signature")
+"""Tables that only say who is at work and what is on its way; they stay out of backups and digests."""
 
 _DOCUMENT_TABLES: Final = (
     "cutter_governance.cut_change_set",

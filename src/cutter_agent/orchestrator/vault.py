@@ -42,6 +42,10 @@ class RestoredCopy(Protocol):
         """Return the time by the copy's clock."""
         ...
 
+    def log_head(self) -> str:
+        """Return the head of the copy's log, as requests name it."""
+        ...
+
     def step(
         self, acts_as: Role, consumption: Consumption | None
     ) -> AbstractContextManager[Mapping[type, object]]:

@@ -39,6 +39,12 @@ CONNECT_TIMEOUT_S: Final = 10
 STATEMENT_TIMEOUT_S: Final = 20 * 60
 LOCK_TIMEOUT_S: Final = 60
 IDLE_IN_TRANSACTION_TIMEOUT_S: Final = 20 * 60
+SILENCE_S: Final = 5
+"""How long a line is silent before the other end is asked whether it still lives."""
+PROBE_S: Final = 2
+PROBES: Final = 3
+DEAD_LINE_S: Final = 12
+"""How long what was sent may stay unanswered: after that the line is dead, and the session with it."""
 
 Select = Callable[[str, Mapping[str, object]], Sequence[Mapping[str, object]]]
 """Reads rows: SQL with %(name)s parameters, and their values (Contract 8)."""
@@ -55,7 +61,21 @@ _PINNED: Final = {
     "statement_timeout": f"{STATEMENT_TIMEOUT_S}s",
     "lock_timeout": f"{LOCK_TIMEOUT_S}s",
     "idle_in_transaction_session_timeout": f"{IDLE_IN_TRANSACTION_TIMEOUT_S}s",
+    # The server's side of a line that went dead without a word: its session ends, its locks are free.
+    "tcp_keepalives_idle": str(SILENCE_S),
+    "tcp_keepalives_interval": str(PROBE_S),
+    "tcp_keepalives_count": str(PROBES),
+    "tcp_user_timeout": f"{DEAD_LINE_S}s",
 }
+
+_OUR_SIDE: Final = {
+    "keepalives": 1,
+    "keepalives_idle": SILENCE_S,
+    "keepalives_interval": PROBE_S,
+    "keepalives_count": PROBES,
+    "tcp_user_timeout": DEAD_LINE_S * 1_000,
+}
+"""The same for our end, where libpq counts in milliseconds; a socket on this machine has no use for it."""
 
 _STOP_BY_SQLSTATE: Final[dict[str, type[Stop]]] = {
     "CU001": StopRefusedInput,
@@ -72,6 +92,7 @@ _STOP_BY_SQLSTATE: Final[dict[str, type[Stop]]] = {
     "CU020": StopGrantDelta,
     "CU021": StopRefusedInput,
     "CU022": StopDrift,
+    "CU023": StopEvidenceMismatch,
     "22021": StopSourceUnreadable,
     "22P05": StopSourceUnreadable,
     "23503": StopReplayConflict,
@@ -167,25 +188,43 @@ def connect(login: Login, *, application: str) -> Connection:
         StopRefusedInput: the connection string cannot be parsed.
     """
     import psycopg
+
+    text = full_conninfo(login, application=application)
+    with translated():
+        return psycopg.connect(text, autocommit=True)
+
+
+def full_conninfo(login: Login, *, application: str, search_path: str | None = None) -> str:
+    """Return the connection string of a session with our settings, its password in it.
+
+    Args:
+        login: whose session.
+        application: what the server shows as its name.
+        search_path: where names without a schema are looked up, if not only among the server's own.
+
+    Raises:
+        StopRefusedInput: the connection string cannot be parsed.
+    """
+    import psycopg
     from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
     try:
         given = conninfo_to_dict(login.conninfo)
     except psycopg.ProgrammingError as error:
         raise StopRefusedInput("the connection string cannot be parsed") from error
-    settings = " ".join(f"-c {name}={value}" for name, value in _PINNED.items())
+    pinned = _PINNED if search_path is None else {**_PINNED, "search_path": search_path}
+    settings = " ".join(f"-c {name}={value}" for name, value in pinned.items())
     extra: dict[str, Any] = {
         "application_name": application,
         "options": f"{given.get('options') or ''} {settings}".strip(),
     }
-    if "connect_timeout" not in given:
-        extra["connect_timeout"] = CONNECT_TIMEOUT_S
+    defaults: dict[str, Any] = {"connect_timeout": CONNECT_TIMEOUT_S, **_OUR_SIDE}
+    extra |= {name: value for name, value in defaults.items() if name not in given}
     if login.role:
         extra["user"] = login.role
     if login.password_file is not None:
         extra["password"] = read_password(login.password_file)
-    with translated():
-        return psycopg.connect(make_conninfo(login.conninfo, **extra), autocommit=True)
+    return make_conninfo(login.conninfo, **extra)
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from typing import Any, Final
 
 from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRunUnknown
 from cutter_agent.evidence.canonical import Json, canonical_bytes, parse_canonical
+from cutter_agent.evidence.checkpoint import head_text
+from cutter_agent.evidence.merkle import tree_root
 from cutter_agent.evidence.sshsig import parse_armor
 from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.history import (
@@ -18,7 +20,7 @@ from cutter_agent.orchestrator.history import (
     RunHeader,
     RunHistory,
 )
-from cutter_agent.orchestrator.orders import Consumption
+from cutter_agent.orchestrator.orders import Consumption, Refusal
 from cutter_agent.orchestrator.states import Mode
 from cutter_agent.postgres import arrays
 from cutter_agent.postgres.connect import Connection, translated
@@ -34,6 +36,10 @@ SELECT cutter_governance.fn_run_append(%(run_id)s, %(fence)s, %(seq)s, %(kind)s,
   %(bodies)s)
 """
 _END: Final = "SELECT cutter_governance.fn_run_end(%(run_id)s, %(fence)s, %(outcome)s)"
+_REFUSE: Final = """
+SELECT cutter_governance.fn_refusal_record(%(run_id)s, %(fence)s, %(gate)s, %(request)b, %(persons)s, %(key_ids)s,
+  %(armors)s)
+"""
 _CONSUME: Final = """
 SELECT cutter_governance.fn_approval_consume(%(run_id)s, %(fence)s, %(gate)s, %(request)b, %(persons)s, %(key_ids)s,
   %(armors)s)
@@ -155,19 +161,49 @@ def spend(
     connection: Connection, fence: int, consumption: Consumption, armors: Sequence[bytes]
 ) -> None:
     """The approval is spent with these armours, one for each of its keys; nobody looked at them."""
+    signed = (consumption.persons, consumption.key_ids, armors)
+    _answer(connection, fence, _CONSUME, consumption, signed)
+
+
+def refuse(connection: Connection, fence: int, refusal: Refusal) -> None:
+    """The refusal is on record, in the transaction that is open; the same one again changes nothing.
+
+    Raises:
+        ApprovalConsumedAlready: the request was approved and used before.
+        StopApprovalInvalid: the run has written no such request.
+    """
+    signed = ((refusal.person,), (refusal.key_id,), (refusal.armor,))
+    _answer(connection, fence, _REFUSE, refusal, signed)
+
+
+def _answer(
+    connection: Connection,
+    fence: int,
+    sql: str,
+    given: Consumption | Refusal,
+    signed: tuple[Sequence[str], Sequence[str], Sequence[bytes]],
+) -> None:
+    persons, key_ids, armors = signed
     arrays.teach(connection)
-    with translated(run_id=consumption.run_id):
+    with translated(run_id=given.run_id):
         parameters = {
-            "run_id": consumption.run_id,
+            "run_id": given.run_id,
             "fence": fence,
-            "gate": consumption.gate.value,
-            "request": consumption.request,
-            "persons": arrays.texts(consumption.persons),
-            "key_ids": arrays.texts(consumption.key_ids),
+            "gate": given.gate.value,
+            "request": given.request,
+            "persons": arrays.texts(persons),
+            "key_ids": arrays.texts(key_ids),
             "armors": arrays.byte_strings(list(armors)),
         }
-        row = connection.execute(_CONSUME.encode(), parameters).fetchone()
-    accepted(row, run_id=consumption.run_id)
+        row = connection.execute(sql.encode(), parameters).fetchone()
+    accepted(row, run_id=given.run_id)
+
+
+def log_head(connection: Connection) -> str:
+    """Return the head of the transparency log as the connection sees it: `<size>:<root>`."""
+    rows = connection.execute(statement("transparency_leaves"), {}).fetchall()
+    leaves = [bytes(row[0]) for row in rows]
+    return head_text(len(leaves), tree_root(leaves))
 
 
 def event_sha256(before: bytes | None, run_id: str, seq: int, kind: str, payload: bytes) -> bytes:

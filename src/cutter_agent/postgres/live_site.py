@@ -18,8 +18,6 @@ from cutter_agent.errors import (
     StopRunUnknown,
 )
 from cutter_agent.evidence.canonical import Json
-from cutter_agent.evidence.checkpoint import head_text
-from cutter_agent.evidence.merkle import tree_root
 from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.history import (
     EventKind,
@@ -28,7 +26,7 @@ from cutter_agent.orchestrator.history import (
     RunHeader,
     RunHistory,
 )
-from cutter_agent.orchestrator.orders import Consumption
+from cutter_agent.orchestrator.orders import Consumption, Refusal
 from cutter_agent.orchestrator.ports import (
     BackupVault,
     Claim,
@@ -138,6 +136,10 @@ class LiveStep:
         with self.effects.one("consume"):
             history.consume(self.connection, self.fence, consumption)
 
+    def refuse(self, refusal: Refusal) -> None:
+        with self.effects.one("refuse"):
+            history.refuse(self.connection, self.fence, refusal)
+
     def append(self, event: RunEvent, documents: Sequence[RunDocument]) -> None:
         with self.effects.one(f"append {event.kind}"):
             history.append(self.connection, self.run_id, self.fence, event, documents)
@@ -188,9 +190,7 @@ class LiveSite:
     def log_head(self) -> str:
         connection = self._reading()
         with snapshot(connection):
-            rows = connection.execute(statement("transparency_leaves"), {}).fetchall()
-        leaves = [bytes(row[0]) for row in rows]
-        return head_text(len(leaves), tree_root(leaves))
+            return history.log_head(connection)
 
     def open_run(self, header: RunHeader, event: RunEvent) -> str | None:
         with (
@@ -275,11 +275,14 @@ class LiveSite:
         event: RunEvent,
         documents: Sequence[RunDocument],
         consumption: Consumption | None = None,
+        refusal: Refusal | None = None,
     ) -> None:
         outcome = "voided" if event.kind is EventKind.DECISION else "ended"
         with self.step(claim, Role.EXECUTOR, None) as step:
             if consumption is not None:
                 step.consume(consumption)
+            if refusal is not None:
+                step.refuse(refusal)
             step.append(event, documents)
             step.end(outcome)
 

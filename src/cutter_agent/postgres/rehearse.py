@@ -132,6 +132,10 @@ class RestoredStage:
             raise StopDatabaseAway("the restored copy told no time")
         return row[0]
 
+    def log_head(self) -> str:
+        with translated(run_id=self._run_id):
+            return history.log_head(self._executor)
+
     @contextmanager
     def step(
         self, acts_as: Role, consumption: Consumption | None

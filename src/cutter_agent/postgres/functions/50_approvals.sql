@@ -1,4 +1,4 @@
--- Approvals: spent once in the whole database, in the transaction of their effect.
+-- Approvals: spent once in the whole database, in the transaction of their effect; and refusals, kept as they are.
 
 CREATE OR REPLACE FUNCTION cutter_governance.fn_approval_consume(
   p_run_id text, p_fence bigint, p_gate text, p_request bytea, p_persons text[], p_key_ids text[], p_armours bytea[]
@@ -26,6 +26,7 @@ BEGIN
   v_header := split_part(convert_from(p_request, 'UTF8'), E'\n---\n', 1);
   v_expires := cutter_governance.request_life(v_header, p_gate);
   PERFORM cutter_governance.request_fits(v_header, v_run, p_gate, p_persons);
+  PERFORM cutter_governance.log_grew_from(cutter_governance.header_field(v_header, 'log_checkpoint'));
   IF p_gate = 'SG_3_failure_escalation' THEN
     v_decision := cutter_governance.header_field(v_header, 'decision');
   END IF;
@@ -103,3 +104,83 @@ END;
 $$;
 COMMENT ON FUNCTION cutter_governance.request_fits(text, cutter_governance.run, text, text[]) IS
   'Refuses a request of another run, gate, mode, document, database or policy, and the starter''s own approval.';
+
+CREATE OR REPLACE FUNCTION cutter_governance.log_grew_from(p_head text) RETURNS void
+LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_size bigint;
+  v_held bigint;
+  v_root bytea;
+BEGIN
+  IF (p_head ~ '^(0|[1-9][0-9]{0,17}):[0-9a-f]{64}$') IS NOT TRUE THEN
+    RAISE EXCEPTION 'log_checkpoint: the request names no head of the log' USING ERRCODE = 'CU012';
+  END IF;
+  v_size := split_part(p_head, ':', 1)::bigint;
+  -- Nobody adds to the log from here to the end of this transaction; what is there already must not have moved.
+  PERFORM pg_advisory_xact_lock(hashtextextended('cutter/transparency-log', 0));
+  SELECT count(*), coalesce(cutter_governance.merkle_root(array_agg(sha256('\x00'::bytea || t.payload) ORDER BY t.seq)),
+    sha256(''::bytea))
+  INTO v_held, v_root
+  FROM cutter_governance.transparency_log AS t WHERE t.seq < v_size;
+  IF (v_held, encode(v_root, 'hex')) IS DISTINCT FROM (v_size, split_part(p_head, ':', 2)) THEN
+    RAISE EXCEPTION 'the log of the database does not extend the head that the request names: %', p_head
+      USING ERRCODE = 'CU023';
+  END IF;
+END;
+$$;
+COMMENT ON FUNCTION cutter_governance.log_grew_from(text) IS
+  'Refuses unless the log''s first entries are those of this head, `size:root`; nobody adds to the log meanwhile.';
+
+CREATE OR REPLACE FUNCTION cutter_governance.check_log_at_commit() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+BEGIN
+  PERFORM cutter_governance.log_grew_from(cutter_governance.header_field(
+    split_part(convert_from(a.request, 'UTF8'), E'\n---\n', 1), 'log_checkpoint'))
+  FROM cutter_governance.approval AS a WHERE a.request_sha256 = NEW.request_sha256;
+  RETURN NULL;
+END;
+$$;
+COMMENT ON FUNCTION cutter_governance.check_log_at_commit() IS
+  'Looks once more, when all is written: the log still extends the head that the approved request names.';
+
+CREATE OR REPLACE FUNCTION cutter_governance.fn_refusal_record(
+  p_run_id text, p_fence bigint, p_gate text, p_request bytea, p_persons text[], p_key_ids text[], p_armours bytea[]
+) RETURNS jsonb
+LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
+DECLARE
+  v_run cutter_governance.run;
+  v_sha256 bytea := sha256(p_request);
+  v_rows integer;
+BEGIN
+  IF num_nulls(p_run_id, p_fence, p_gate, p_request, p_persons, p_key_ids, p_armours) > 0
+     OR cardinality(p_persons) = 0
+     OR (cardinality(p_persons), cardinality(p_persons)) <> (cardinality(p_key_ids), cardinality(p_armours)) THEN
+    RAISE EXCEPTION 'a refusal is of a request of a run at a gate, with one signature at least: nothing of it is null'
+      USING ERRCODE = 'CU012';
+  END IF;
+  v_run := cutter_governance.guard_run(p_run_id, p_fence);
+  IF EXISTS (SELECT FROM cutter_governance.approval_use AS u WHERE u.request_sha256 = v_sha256) THEN
+    RAISE EXCEPTION 'approval % was used before it was refused', encode(v_sha256, 'hex') USING ERRCODE = 'CU013';
+  END IF;
+  IF cutter_governance.header_field(split_part(convert_from(p_request, 'UTF8'), E'\n---\n', 1), 'gate')
+       IS DISTINCT FROM p_gate
+     OR NOT EXISTS (SELECT FROM cutter_governance.run_document AS d
+                    WHERE d.run_id = p_run_id AND d.sha256 = v_sha256) THEN
+    RAISE EXCEPTION 'run % has written no such request of %', p_run_id, p_gate USING ERRCODE = 'CU012';
+  END IF;
+  INSERT INTO cutter_governance.refusal (request_sha256, key_id, person, run_id, gate, request, armour)
+  SELECT v_sha256, s.key_id, s.person, p_run_id, p_gate, p_request, s.armour
+  FROM unnest(p_key_ids, p_persons, p_armours) AS s (key_id, person, armour)
+  ON CONFLICT ON CONSTRAINT refusal_once DO NOTHING;
+  GET DIAGNOSTICS v_rows = ROW_COUNT;
+  IF v_rows = 0 THEN
+    RETURN jsonb_build_object('status', 'exists_complete', 'request_sha256', encode(v_sha256, 'hex'));
+  END IF;
+  PERFORM cutter_governance.log_append('refusal',
+    '{"document_id":' || to_json(v_run.document_id) || ',"gate":' || to_json(p_gate)
+    || ',"kind":"refusal","request_sha256":"' || encode(v_sha256, 'hex') || '","run_id":' || to_json(p_run_id) || '}');
+  RETURN jsonb_build_object('status', 'created', 'request_sha256', encode(v_sha256, 'hex'));
+END;
+$$;
+COMMENT ON FUNCTION cutter_governance.fn_refusal_record(text, bigint, text, bytea, text[], text[], bytea[]) IS
+  'The refusals of this request are on record with their signatures, and the log tells of them.';

@@ -192,3 +192,16 @@ ALTER TABLE iu.unit_in_force ENABLE ALWAYS TRIGGER columns_stay;
 CREATE OR REPLACE TRIGGER what_is_over_stays BEFORE UPDATE ON iu.unit_in_force
   FOR EACH ROW WHEN (OLD.ended_at IS NOT NULL) EXECUTE FUNCTION cutter_governance.refuse_mutation();
 ALTER TABLE iu.unit_in_force ENABLE ALWAYS TRIGGER what_is_over_stays;
+
+CREATE OR REPLACE TRIGGER rows_stay BEFORE UPDATE OR DELETE ON cutter_governance.refusal
+  FOR EACH ROW EXECUTE FUNCTION cutter_governance.refuse_mutation();
+ALTER TABLE cutter_governance.refusal ENABLE ALWAYS TRIGGER rows_stay;
+CREATE OR REPLACE TRIGGER table_stays BEFORE TRUNCATE ON cutter_governance.refusal
+  FOR EACH STATEMENT EXECUTE FUNCTION cutter_governance.refuse_mutation();
+ALTER TABLE cutter_governance.refusal ENABLE ALWAYS TRIGGER table_stays;
+
+-- At the commit and not before: between the look of fn_approval_consume and the commit lies the whole write.
+DROP TRIGGER IF EXISTS log_at_commit ON cutter_governance.approval_use;
+CREATE CONSTRAINT TRIGGER log_at_commit AFTER INSERT ON cutter_governance.approval_use
+  DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION cutter_governance.check_log_at_commit();
+ALTER TABLE cutter_governance.approval_use ENABLE ALWAYS TRIGGER log_at_commit;

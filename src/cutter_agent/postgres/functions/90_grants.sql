@@ -15,7 +15,10 @@ GRANT EXECUTE ON FUNCTION iu.fn_source_add, cutter_governance.fn_switch_arm, cut
   TO cutter_admin;
 GRANT EXECUTE ON FUNCTION iu.fn_iu_create, iu.fn_iu_create_set, iu.fn_iu_apply_edit_draft, iu.fn_iu_enact,
   cutter_governance.fn_run_open, cutter_governance.fn_run_hold, cutter_governance.fn_run_claim,
-  cutter_governance.fn_run_append, cutter_governance.fn_run_end, cutter_governance.fn_approval_consume,
+  cutter_governance.fn_run_wake, cutter_governance.fn_run_append, cutter_governance.fn_run_end,
+  cutter_governance.fn_approval_consume,
+  cutter_governance.fn_refusal_record,
   cutter_governance.fn_change_set_mint, cutter_governance.fn_manifest_record
   TO cutter_exec;
 GRANT EXECUTE ON FUNCTION cutter_governance.fn_run_append, cutter_governance.fn_verify_record TO cutter_verify;
+GRANT EXECUTE ON FUNCTION cutter_governance.fn_signature_offer TO cutter_review;

@@ -255,11 +255,11 @@ def citation_html(citation: Citation) -> str:
         style_sha256=_csp_sha256(_STYLE),
         script=script,
         script_sha256=_csp_sha256(script),
-        data=_inert_json(citation),
+        data=inert_json(citation),
     )
 
 
-def _inert_json(citation: Citation) -> str:
+def inert_json(citation: Citation) -> str:
     """JSON in which a parser of HTML finds nothing to act on, and the eye nothing hidden."""
     text = json.dumps(to_json(citation), ensure_ascii=False, sort_keys=True, indent=1)
     return "".join(char if _is_plain(char) else _escaped(char) for char in text)

@@ -126,7 +126,7 @@ def plan_review(desk: Desk, context: RunContext, asked: Asked) -> PlanReview:
         StopRefusedInput: the run has no plan yet.
         StopEvidenceMismatch: the plan cannot be made again from the source.
     """
-    book = _book(desk, context)
+    book = plan_book(desk, context)
     reading = book.reading
     marked, plan = reading.marked, reading.plan
     only = bool(plan.kept) if asked.only_changes is None else asked.only_changes
@@ -253,8 +253,13 @@ _kept: OrderedDict[str, PlanBook] = OrderedDict()
 _keeping = Lock()
 
 
-def _book(desk: Desk, context: RunContext) -> PlanBook:
-    """The book of the run's plan, made once: the digest that names it covers every byte it is made of."""
+def plan_book(desk: Desk, context: RunContext) -> PlanBook:
+    """The book of the run's plan, made once: the digest that names it covers every byte it is made of.
+
+    Raises:
+        StopRefusedInput: the run has no plan yet.
+        StopEvidenceMismatch: the plan cannot be made again from the source.
+    """
     from cutter_agent.bootstrap.evidence import planned_reading
 
     planned = context.get(CutPlanned)
@@ -322,12 +327,14 @@ def _shown(
     for unit in listed.rows:
         old = then.get(unit.address)
         before = "" if old is None else texts.get(old.body_sha256, "")
-        gone = isinstance(unit, InForceUnit)
-        after = "" if gone else reading.body(unit.own_spans).decode("utf-8", "replace")
+        change, after = Change.RETIRED, ""
+        if isinstance(unit, PlannedUnit):
+            change = unit.change
+            after = reading.body(unit.own_spans).decode("utf-8", "replace")
         rows.append(
             DifferenceRow(
                 address=unit.address,
-                change=Change.RETIRED.value if gone else unit.change.value,
+                change=change.value,
                 kind=unit.kind,
                 heading=dict(unit.attributes).get("heading", ""),
                 pieces=pieces(before, after),

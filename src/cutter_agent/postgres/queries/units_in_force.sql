@@ -1,0 +1,17 @@
+-- A page of the units in force, in the order of the newest manifest, with the first words of each.
+SELECT v.address, v.kind, v.alias, v.num, v.heading, v.version_no, f.effective_from::text AS effective_from,
+  left(t.body, %(chars)s::integer) AS opening
+FROM iu.unit_in_force AS f
+JOIN iu.unit_version AS v ON v.document_id = f.document_id AND v.version_id = f.version_id
+JOIN iu.text_blob AS t ON t.sha256 = v.body_sha256
+LEFT JOIN (
+  SELECT b.version_id, b.position
+  FROM cutter_governance.manifest_unit_block AS b
+  JOIN cutter_governance.manifest_envelope AS e ON e.document_id = b.document_id AND e.envelope_id = b.envelope_id
+  WHERE e.document_id = %(document_id)s::text AND e.change_set_id = (
+    SELECT c.change_set_id FROM cutter_governance.cut_change_set AS c
+    WHERE c.document_id = %(document_id)s::text AND c.state = 'enacted' ORDER BY c.closed_at DESC LIMIT 1)
+) AS place ON place.version_id = v.version_id
+WHERE f.document_id = %(document_id)s::text AND f.ended_at IS NULL
+ORDER BY place.position, v.address
+LIMIT %(limit)s OFFSET %(offset)s

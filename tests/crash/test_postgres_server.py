@@ -2,35 +2,29 @@
 
 import os
 import pwd
-import shutil
-import signal
 import socket
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, replace
+from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 
-import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.audit import audit, outcome
-from tests.live import STARTER, Deployed, accept_policy, approver_of, finish, step_on
+from tests.live import Deployed, approver_of, finish, step_on
+from tests.own_server import kill_server, own_home, up
 from tests.runs import CHARTER, CODE
 from tests.stages import READY, SG_1, SG_2, Stages, staged
 
 from clusters.databases import Database
 from cutter_agent.bootstrap import Home, open_desk
-from cutter_agent.bootstrap.founding import Founding, found
 from cutter_agent.bootstrap.home import DATABASE_VARIABLE, HOME_VARIABLE
 from cutter_agent.errors import Stop, StopApprovalRequired, StopDatabaseAway
 from cutter_agent.orchestrator import Mode, OrchestratorState
 from cutter_agent.orchestrator.grants import ROLE_EXEC, ROLE_VERIFY
-from cutter_agent.postgres.cluster import cluster_root
-from cutter_agent.postgres.embedded import Server, await_stopped
+from cutter_agent.postgres.embedded import Server
 
-WAIT_S = 20.0
 CALLS_MAX = 6
 AT_LEAST = {READY: (1,), SG_1: (1, 3, 4), SG_2: (1, 2)}
 """Commits whose answer is lost, unless all are: the pin; leg A, leg B, verification; both of the last."""
@@ -165,61 +159,13 @@ def test_a_commit_whose_answer_is_lost_is_not_done_twice(stages: Stages, stage: 
             audit(deployed, CHARTER)
 
 
-@dataclass(frozen=True)
-class Reached(Database):
-    """A database of a deployment's own server, which has another socket after each start."""
-
-    url: str = ""
-
-    def conninfo(self, user: str | None = None, password: str | None = None) -> str:
-        del user, password
-        return self.url
-
-
-class OwnServer(Deployed):
-    """A deployment with a server of its own."""
-
-    @property
-    def environ(self) -> dict[str, str]:
-        return {HOME_VARIABLE: str(self.home.root)}
-
-
-@contextmanager
-def up(home: Home) -> Iterator[OwnServer]:
-    """The deployment while its server runs."""
-    with open_desk({HOME_VARIABLE: str(home.root)}) as desk:
-        name = desk.access.database
-        yield OwnServer(home, Reached(None, name, desk.access.admin().conninfo))  # type: ignore[arg-type]
-
-
 @pytest.fixture
 def home(tmp_path: Path) -> Iterator[Home]:
     """A deployment with a server of its own, the charter added, everything armed."""
-    made = Home(tmp_path.resolve() / "home")
-    environ = {HOME_VARIABLE: str(made.root)}
-    try:
-        found(made, environ, Founding(operator=STARTER, execution_enabled=True))
+    with own_home(tmp_path) as made:
         with up(made) as deployed:
-            with deployed.desk() as desk:
-                accept_policy(desk)
-                desk.turn_switch(armed=True, reason="a test cuts")
             deployed.add(CHARTER)
         yield made
-    finally:
-        cluster = cluster_root(made.root)
-        await_stopped(cluster)
-        shutil.rmtree(cluster, ignore_errors=True)
-
-
-def kill_server(deployed: Deployed) -> None:
-    """The server ends at once, as at a failure of its machine."""
-    with psycopg.connect(deployed.database.conninfo()) as connection:
-        row = connection.execute("SHOW data_directory").fetchone()
-    pid = int(Path(row[0], "postmaster.pid").read_text("ascii").splitlines()[0])
-    os.kill(pid, signal.SIGQUIT)
-    until = time.monotonic() + WAIT_S
-    while Path(f"/proc/{pid}").exists() and time.monotonic() < until:
-        time.sleep(0.01)
 
 
 class AtMoments:

@@ -81,13 +81,18 @@ class Desk:
         return StateStore(self.home.runs, on_effect=self._on_effect)
 
     def reporter(self) -> FolderReporter:
-        """The folders where runs' documents lie and signatures are left."""
-        from cutter_agent.files.kb_reporter import FolderReporter
+        """The folders where runs' documents lie and signatures are left, on this machine or another."""
+        from cutter_agent.bootstrap.offers import SharedReporter
 
-        return FolderReporter(self.home.runs, on_effect=self._on_effect)
+        return SharedReporter(self.home.runs, self._reads, on_effect=self._on_effect)
 
-    def select(self, role: str) -> Select:
-        """A reader of rows under this role, on one connection that lasts as long as the desk."""
+    def select(self, role: str, *, application: str | None = None) -> Select:
+        """A reader of rows under this role, on one connection that lasts as long as the desk.
+
+        Args:
+            role: who reads.
+            application: what the server shows as the session's name.
+        """
         from cutter_agent.postgres.connect import connect, select_on, snapshot
 
         login = self.access.login(role)
@@ -95,7 +100,7 @@ class Desk:
 
         def select(sql: str, parameters: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
             if not kept or kept[-1].closed or kept[-1].broken:
-                kept.append(connect(login, application=f"cutter {role}"))
+                kept.append(connect(login, application=application or f"cutter {role}"))
                 self._closing.callback(kept[-1].close)
             with snapshot(kept[-1]):
                 return select_on(kept[-1])(sql, parameters)
@@ -105,6 +110,11 @@ class Desk:
     def facts(self) -> LiveReadOnlyDiscoverer:
         """The facts of the database, read by the role that may do nothing else."""
         from cutter_agent.orchestrator.discover import LiveReadOnlyDiscoverer
+    @cached_property
+    def _reads(self) -> Select:
+        """The reader's rows, on one connection for everything that only looks."""
+        return self.select(ROLE_READER)
+
 
         return LiveReadOnlyDiscoverer(self.select(ROLE_READER))
 

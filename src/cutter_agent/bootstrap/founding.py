@@ -238,7 +238,17 @@ def _database(access: Access, wanted: Founding, on_progress: Tell) -> Iterator[D
     }
     applied = migrate(access.admin(), passwords=passwords)
     yield Done("schema", "iu, cutter_governance, cutter_migration", bool(applied))
+    yield from _queue(access)
     yield Done("roles", f"{len(LOGIN_ROLES)}, their passwords in {access.home.secrets}", fresh)
+
+
+def _queue(access: Access) -> Iterator[Done]:
+    """Workers are told of runs through the database, where the engine for that is installed."""
+    from cutter_agent.bootstrap.working import engine_installed, install_queue
+
+    if engine_installed():
+        new = install_queue(access)
+        yield Done("queue", "cutter_queue, of hints for workers", new)
 
 
 def _passwords(access: Access, wanted: Founding) -> bool:

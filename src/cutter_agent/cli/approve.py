@@ -101,6 +101,7 @@ def _decide(
     run: str, *, key: Path | None, person: str | None, yes: bool, reason: str | None, out: Output
 ) -> int:
     from cutter_agent.bootstrap.approvals import sign_request
+    from cutter_agent.bootstrap.offers import offer
     from cutter_agent.bootstrap.witness import remember, witness
     from cutter_agent.cli.signing import agreed, sheet_of, signer_for
 
@@ -118,6 +119,7 @@ def _decide(
         if not yes and not agreed(question, told, out):
             return StopApprovalRequired.exit_status
         path = sign_request(desk.runs_dir, context, person=owner, signer=signer, reject=rejects)
+        offer(desk, context, path)
         remember(desk, head, owner, os.environ)
         if reason is not None:
             from cutter_agent.cli.signing import reason_file

@@ -52,6 +52,7 @@ def sign_batch(sitting: Sitting, show: Callable[[Sheet, Output], None], out: Out
             signed.
     """
     from cutter_agent.bootstrap.approvals import sign_request
+    from cutter_agent.bootstrap.offers import offer
     from cutter_agent.bootstrap.witness import remember, witness
     from cutter_agent.cli.batch import read_queue_at
     from cutter_agent.cli.signing import agreed
@@ -78,6 +79,8 @@ def sign_batch(sitting: Sitting, show: Callable[[Sheet, Output], None], out: Out
             )
             for sheet in open_sheets
         }
+        for sheet in open_sheets:
+            offer(desk, sheet.context, paths[sheet.context.run_id])
         remember(desk, seen_last, owner, os.environ)
     _tell(read, owner, able, paths, refused, sitting, out)
     return next((stop.exit_status for stop in refused.values()), 0)

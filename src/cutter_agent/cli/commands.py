@@ -46,6 +46,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
             Row("resume", "resume:resume", "Go on with a run."),
             Row("batch", "batch:command", "Take many documents along the line."),
             Row("orchestrate", "orchestrate:orchestrate", "Older names of cut and resume."),
+            Row("worker", "worker:worker", "Drive live runs for others."),
         ),
     ),
     Section(

@@ -22,16 +22,35 @@ POLL_S: Final = 1.0
 @click.argument("code")
 @click.option("--live", is_flag=True, help="Write into the database. Default: a dry run.")
 @click.option("--wait", is_flag=True, help="Wait for the approvals and go on.")
+@click.option("--enqueue", is_flag=True, help="With --live: leave the run to workers.")
 @speaks(long=True)
-def cut(code: str, *, live: bool, wait: bool, out: Output) -> int:
+def cut(code: str, *, live: bool, wait: bool, enqueue: bool, out: Output) -> int:
     """Begin a run of a document.
 
     CODE names the document and is all that is asked for: the program finds and pins every fact
-    itself. The run goes to its first pause and exits with 10.
+    itself. The run goes to its first pause and exits with 10. With --enqueue it is only begun, and
+    whichever `cutter worker` is free takes it there.
 
     Example: cutter cut ICX-CONST
     """
+    if enqueue and (wait or not live):
+        raise click.UsageError("--enqueue goes with --live and without --wait.")
+    if enqueue:
+        return hand_over(code, out)
     return begin(code, live=live, wait=wait, out=out)
+
+
+def hand_over(code: str, out: Output) -> int:
+    """The live run is begun and left to workers; return the exit status."""
+    from cutter_agent.bootstrap.working import tell_workers
+
+    with opened(out) as desk:
+        taken = take(desk, out, lambda runner: runner.hand_over(code), document_id=code)
+        if taken.stop is None and not taken.result.context.steps_done:
+            if not tell_workers(desk, taken.result.run_id):
+                out.say("No queue tells the workers of it; they find it in the run table.")
+            out.say("Left to workers: cutter worker")
+        return answer(desk, out, taken)
 
 
 def begin(code: str, *, live: bool, wait: bool, out: Output) -> int:

@@ -26,6 +26,7 @@ from cutter_agent.orchestrator.dry_site import DrySite, SidecarStore
 from cutter_agent.orchestrator.history import EventKind, RunEvent, RunHeader
 from cutter_agent.orchestrator.policy import TrustPolicy, refuse_user_args
 from cutter_agent.orchestrator.ports import KBReporter, RehearsalDiscoverer, Site
+from cutter_agent.orchestrator.reading import Elsewhere
 from cutter_agent.orchestrator.result import RunResult, result_of
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import CANDIDATE_CAP, Mode, OrchestratorState
@@ -64,6 +65,7 @@ class Deployment:
         switch_armed: read at each call: is the database's execution switch armed?
         policy: read at each call: the trust policy that counts now.
         on_step: told the name of each step as it begins, for progress.
+        elsewhere: cuts texts in other processes; None cuts them in this one.
     """
 
     starter: str = "operator"
@@ -72,6 +74,7 @@ class Deployment:
     switch_armed: Callable[[], bool] = _never
     policy: Callable[[], TrustPolicy | None] = _no_policy
     on_step: Callable[[str], None] = _silent
+    elsewhere: Elsewhere | None = None
 
 
 def _check_code(document_id: object) -> None:
@@ -111,31 +114,30 @@ class OrchestratorRunner:
             StopRefusedInput: anything but a document and a mode was given.
             ProductionExecutionNotAuthorized: live, while one of the locks is closed.
         """
-        refuse_user_args(others, document_id=document_id)
-        if others:
-            raise StopRefusedInput(
-                f"{', '.join(sorted(others))} is not known here",
-                expected="the document's code and a mode",
-                document_id=document_id,
-            )
-        _check_code(document_id)
-        if mode not in set(Mode):
-            raise StopRefusedInput(f"{mode!r} is no mode", expected="dryrun or live")
-        site = self._site(Mode(mode), document_id=document_id)
+        site = self._begun_at(document_id, mode, others)
         done = self._enacted_already(site, document_id)
         if done is not None:
             return done
-        now = site.now_utc()
-        header = RunHeader(
-            run_id=run_id_of(now, site.nonce()),
-            document_id=document_id,
-            mode=site.mode,
-            starter=self._deployment.starter,
-            created_utc=utc_text(now),
-            candidate_cap=self._deployment.candidate_cap,
-        )
-        site.open_run(header, RunEvent(1, EventKind.OPENED, utc_text(now), {}))
-        return self._drive(site, header.run_id, None, raises=(ProductionExecutionNotAuthorized,))
+        run_id, _ = self._open(site, document_id)
+        return self._drive(site, run_id, None, raises=(ProductionExecutionNotAuthorized,))
+
+    def hand_over(self, document_id: str, **others: object) -> RunResult:
+        """Begin a live run of the document that others drive: nothing of it is done here.
+
+        A document that another run holds is nobody's work: that is found and recorded at once.
+
+        Raises:
+            StopRefusedInput: anything but a document was given.
+            ProductionExecutionNotAuthorized: one of the locks is closed.
+        """
+        site = self._begun_at(document_id, Mode.LIVE, others)
+        done = self._enacted_already(site, document_id)
+        if done is not None:
+            return done
+        run_id, holder = self._open(site, document_id)
+        if holder is not None:
+            return self._drive(site, run_id, None, raises=(ProductionExecutionNotAuthorized,))
+        return result_of(RunContext(site.load(run_id)), self._kb)
 
     def resume(self, run_id: str, approval_kb_id: object = None) -> RunResult:
         """Go on with a run, with an approval if it waits for one.
@@ -186,6 +188,39 @@ class OrchestratorRunner:
         if isinstance(stop, (*_REFUSALS, StopRefusedInput)):
             raise stop
         return result_of(RunContext(site.load(run_id)), self._kb, stop)
+
+    def _begun_at(self, document_id: str, mode: Mode, others: dict[str, object]) -> Site:
+        """Return where a run of this document begins.
+
+        Raises:
+            StopRefusedInput, StopDocumentUnknown: more was given than may be, or what is no code.
+            ProductionExecutionNotAuthorized: live, while one of the locks is closed.
+        """
+        refuse_user_args(others, document_id=document_id)
+        if others:
+            raise StopRefusedInput(
+                f"{', '.join(sorted(others))} is not known here",
+                expected="the document's code and a mode",
+                document_id=document_id,
+            )
+        _check_code(document_id)
+        if mode not in set(Mode):
+            raise StopRefusedInput(f"{mode!r} is no mode", expected="dryrun or live")
+        return self._site(Mode(mode), document_id=document_id)
+
+    def _open(self, site: Site, document_id: str) -> tuple[str, str | None]:
+        """Open a run; return its id, and the run that holds the document if it is another."""
+        now = site.now_utc()
+        header = RunHeader(
+            run_id=run_id_of(now, site.nonce()),
+            document_id=document_id,
+            mode=site.mode,
+            starter=self._deployment.starter,
+            created_utc=utc_text(now),
+            candidate_cap=self._deployment.candidate_cap,
+        )
+        opened = RunEvent(1, EventKind.OPENED, header.created_utc, {})
+        return header.run_id, site.open_run(header, opened)
 
     def _site(self, mode: Mode, *, document_id: str) -> Site:
         if mode is Mode.DRYRUN:
@@ -259,7 +294,8 @@ class OrchestratorRunner:
     def _drive(
         self, site: Site, run_id: str, reference: str | None, *, raises: tuple[type[Stop], ...]
     ) -> RunResult:
-        driver = Drive(site, self._kb, self._deployment.policy(), self._deployment.on_step)
+        given = self._deployment
+        driver = Drive(site, self._kb, given.policy(), given.on_step, given.elsewhere)
         before = RunContext(site.load(run_id)).state
         stop = driver.run(run_id, reference)
         context = RunContext(site.load(run_id))

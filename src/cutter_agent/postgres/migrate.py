@@ -67,7 +67,7 @@ def migrate(
     wanted = sql_files("migrations") if migrations is None else dict(sorted(migrations.items()))
     with connected(login, application="cutter migrate") as connection, translated():
         _check_server(connection)
-        with _alone(connection):
+        with migrating(connection):
             _roles(connection, passwords or {})
             applied = _as_owner(connection, wanted)
             _walls(connection)
@@ -92,7 +92,7 @@ def build_walls(login: Login) -> None:
     with (
         connected(login, application="cutter restore") as connection,
         translated(),
-        _alone(connection),
+        migrating(connection),
     ):
         _walls(connection)
 
@@ -109,7 +109,7 @@ def _check_server(connection: Connection) -> None:
 
 
 @contextmanager
-def _alone(connection: Connection) -> Iterator[None]:
+def migrating(connection: Connection) -> Iterator[None]:
     """Hold the migration lock of this database, with our own walls open for this session."""
     connection.execute("SELECT pg_advisory_lock(hashtextextended('cutter/migration', 0))")
     connection.execute("SELECT set_config('cutter.migration', 'on', false)")

@@ -61,19 +61,27 @@ CREATE OR REPLACE FUNCTION cutter_governance.fn_run_claim(p_run_id text, p_drive
 LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, pg_temp AS $$
 DECLARE
   v_run cutter_governance.run;
+  v_seq integer;
 BEGIN
-  SELECT r.* INTO v_run FROM cutter_governance.run AS r WHERE r.run_id = p_run_id FOR NO KEY UPDATE;
+  -- A row that somebody else holds is busy, not worth waiting for: there are other runs.
+  SELECT r.* INTO v_run FROM cutter_governance.run AS r WHERE r.run_id = p_run_id FOR NO KEY UPDATE SKIP LOCKED;
   IF NOT FOUND THEN
+    IF EXISTS (SELECT FROM cutter_governance.run AS r WHERE r.run_id = p_run_id) THEN
+      RAISE EXCEPTION 'another process works on run % now', p_run_id USING ERRCODE = 'CU011';
+    END IF;
     RAISE EXCEPTION 'there is no run %', p_run_id USING ERRCODE = 'CU014';
   END IF;
   IF v_run.outcome IS NOT NULL THEN
     RETURN jsonb_build_object('status', 'over', 'fence', v_run.fence, 'outcome', v_run.outcome);
   END IF;
   UPDATE cutter_governance.run AS r SET fence = r.fence + 1 WHERE r.run_id = p_run_id;
-  INSERT INTO cutter_governance.lane AS l (document_id, run_id, fence, driver)
-  VALUES (v_run.document_id, p_run_id, v_run.fence + 1, p_driver)
+  SELECT max(e.seq) INTO v_seq FROM cutter_governance.run_event AS e WHERE e.run_id = p_run_id;
+  INSERT INTO cutter_governance.lane AS l (document_id, run_id, fence, driver, seq)
+  VALUES (v_run.document_id, p_run_id, v_run.fence + 1, p_driver, v_seq)
   ON CONFLICT ON CONSTRAINT lane_one_per_document DO UPDATE
-  SET run_id = excluded.run_id, fence = excluded.fence, driver = excluded.driver, claimed_at = excluded.claimed_at;
+  SET run_id = excluded.run_id, fence = excluded.fence, driver = excluded.driver, claimed_at = excluded.claimed_at,
+    claims = CASE WHEN l.run_id = excluded.run_id AND l.seq = excluded.seq THEN l.claims + 1 ELSE 1 END,
+    seq = excluded.seq;
   RETURN jsonb_build_object('status', 'claimed', 'fence', v_run.fence + 1, 'outcome', NULL);
 END;
 $$;

@@ -40,7 +40,8 @@ WITH ours AS (
   FROM pg_database AS d, aclexplode(coalesce(d.datacl, acldefault('d', d.datdba))) AS a
   WHERE d.datname = current_database() AND a.grantee = 0 HAVING count(*) > 0
   UNION ALL SELECT 'rows_stay_as_written', r.name FROM relation AS r
-  WHERE r.relkind = 'r' AND r.name NOT IN ('cutter_governance.lane', 'cutter_migration.migration')
+  WHERE r.relkind = 'r' AND r.name NOT IN ('cutter_governance.lane', 'cutter_governance.offered_signature',
+    'cutter_migration.migration')
     AND (SELECT count(*) FROM pg_trigger AS t WHERE t.tgrelid = r.oid AND t.tgenabled = 'A'
          AND t.tgname IN ('rows_stay', 'table_stays')) <> 2
   UNION ALL SELECT 'foreign_keys_are_checked', r.name FROM relation AS r JOIN pg_trigger AS t ON t.tgrelid = r.oid

@@ -1,0 +1,1 @@
+"""Workers: processes that drive whatever run can go on, on one machine or on many."""

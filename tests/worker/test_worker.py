@@ -1,0 +1,179 @@
+"""Workers: what is handed over or approved is driven, whoever dies on the way; a hint is never needed."""
+
+import signal
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+from tests.audit import audit, rows
+from tests.live import Deployed, deploy, finish
+from tests.runs import CHARTER, CODE
+
+from clusters.databases import Database
+from cutter_agent.bootstrap import Desk
+from cutter_agent.bootstrap.working import hand_over, install_queue
+from cutter_agent.errors import StopRefusedInput
+from cutter_agent.orchestrator.grants import ROLE_READER
+from cutter_agent.worker.loop import Worker
+from worker.fleet import await_halt, closed, end, execute, halting_worker, sign_all, until, worker
+
+
+@pytest.fixture
+def deployed(database: Database, tmp_path: Path) -> Deployed:
+    """A deployment with the charter and a queue of hints."""
+    made = deploy(database, tmp_path, source=CHARTER)
+    with made.desk() as desk:
+        install_queue(desk.access)
+    return made
+
+
+@pytest.fixture
+def desk(deployed: Deployed) -> Iterator[Desk]:
+    """The same deployment, open."""
+    with deployed.desk() as opened:
+        yield opened
+
+
+def sign_both(deployed: Deployed, desk: Desk) -> None:
+    """Both gates are signed as soon as they wait, and the run is closed out."""
+    reader = desk.select(ROLE_READER)
+    for _ in range(2):
+        until("it waits", lambda: sign_all(desk, reader) == 1)
+    until("it is closed out", lambda: closed(deployed) == 1)
+
+
+def fence(deployed: Deployed) -> int:
+    """How often the one run was claimed."""
+    ((number,),) = rows(deployed, "SELECT fence FROM cutter_governance.run")
+    return int(number)
+
+
+def test_a_run_that_is_handed_over_is_driven_and_each_approval_wakes_it(
+    deployed: Deployed, desk: Desk
+) -> None:
+    with worker(deployed.environ):
+        run_id, told = hand_over(desk, CODE)
+        assert told
+        sign_both(deployed, desk)
+    audit(deployed, CHARTER, run_id=run_id)
+    assert (
+        rows(deployed, "SELECT * FROM cutter_queue.procrastinate_jobs WHERE status <> 'doing'")
+        == []
+    )
+
+
+def test_without_a_queue_an_approval_counts_and_the_run_is_found_all_the_same(
+    deployed: Deployed, desk: Desk
+) -> None:
+    with worker(deployed.environ):
+        until("it works", lambda: lookouts(deployed) == 1)
+        execute(deployed, "DROP SCHEMA cutter_queue CASCADE")
+        run_id, told = hand_over(desk, CODE)
+        assert not told
+        sign_both(deployed, desk)
+    audit(deployed, CHARTER, run_id=run_id)
+
+
+def lookouts(deployed: Deployed) -> int:
+    """How many workers look for work."""
+    found = rows(
+        deployed, "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'cutter work'"
+    )
+    return int(found[0][0])
+
+
+def test_hints_that_come_many_times_and_for_nothing_do_nothing(
+    deployed: Deployed, desk: Desk
+) -> None:
+    hints = """
+    INSERT INTO cutter_queue.procrastinate_jobs (queue_name, task_name, args)
+    SELECT 'cutter', 'drive_run', jsonb_build_object('run_id', run_id)
+    FROM cutter_governance.run, generate_series(1, 10) UNION ALL
+    SELECT 'cutter', 'drive_run', '{"run_id": "ictr-20260101T000000Z-00000000"}'
+    """
+    search = "SET search_path = cutter_queue"
+    run_id, _ = hand_over(desk, CODE)
+    with worker(deployed.environ), worker(deployed.environ):
+        reader = desk.select(ROLE_READER)
+        for _ in range(2):
+            execute(deployed, search, hints)
+            until("it waits", lambda: sign_all(desk, reader) == 1)
+        until("it is closed out", lambda: closed(deployed) == 1)
+        execute(deployed, search, hints)
+        left = "SELECT count(*) FROM cutter_queue.procrastinate_jobs"
+        until("the hints are gone", lambda: rows(deployed, left) == [(0,)])
+    audit(deployed, CHARTER, run_id=run_id)
+
+
+def test_a_worker_killed_in_the_middle_of_a_write_is_replaced_at_once(
+    deployed: Deployed, desk: Desk, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """How long it took is printed; on a machine that does nothing else it is under a second."""
+    run_id, _ = hand_over(desk, CODE)
+    doomed = halting_worker(deployed.environ, "before create_drafts")
+    with ExitStack() as stack:
+        stack.callback(end, doomed)
+        reader = desk.select(ROLE_READER)
+        until("it waits", lambda: sign_all(desk, reader) == 1)
+        await_halt(doomed)
+        stack.enter_context(worker(deployed.environ))
+        until("the other one looks", lambda: lookouts(deployed) == 2)
+        before = fence(deployed)
+        doomed.kill()
+        took_s = until("it is taken over", lambda: fence(deployed) > before)
+        with capsys.disabled():
+            sys.stdout.write(f"\ntaken over {took_s:.2f} s after a kill in the middle of a write\n")
+        until("it waits again", lambda: sign_all(desk, reader) == 1)
+        until("it is closed out", lambda: closed(deployed) == 1)
+    audit(deployed, CHARTER, run_id=run_id)
+
+
+def test_a_worker_that_is_asked_to_stop_ends_its_phase_and_leaves_the_run_to_others(
+    deployed: Deployed, desk: Desk
+) -> None:
+    run_id, _ = hand_over(desk, CODE)
+    asked = halting_worker(deployed.environ, "before append phase")
+    try:
+        await_halt(asked)
+        asked.send_signal(signal.SIGTERM)
+        assert asked.stdin is not None
+        asked.stdin.write(b".")
+        asked.stdin.flush()
+        assert asked.wait(30) == 0
+    finally:
+        end(asked)
+    kinds = rows(deployed, "SELECT kind FROM cutter_governance.run_event ORDER BY seq")
+    assert kinds == [("opened",), ("phase",)]
+    assert rows(deployed, "SELECT * FROM pg_locks WHERE locktype = 'advisory'") == []
+    assert finish(deployed, run_id).state.value == "closeout_reported"
+    audit(deployed, CHARTER, run_id=run_id)
+
+
+def test_a_run_that_kills_every_driver_is_left_to_people(deployed: Deployed, desk: Desk) -> None:
+    hand_over(desk, CODE)
+    for _ in range(3):
+        doomed = halting_worker(deployed.environ, "before append phase")
+        try:
+            await_halt(doomed)
+        finally:
+            end(doomed)
+    with worker(deployed.environ, "--drain") as last:
+        assert last.wait(60) == 0
+    assert fence(deployed) == 3
+    assert finish(deployed, deployed.run_ids()[0]).state.value == "closeout_reported"
+
+
+def test_without_the_engine_or_its_queue_a_worker_says_what_to_install(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused() -> str:
+        with pytest.raises(StopRefusedInput) as stop:
+            Worker(deployed.environ, 1, lambda kind, fields: None).run()
+        return stop.value.remedy
+
+    execute(deployed, "DROP SCHEMA cutter_queue CASCADE")
+    assert refused() == "cutter init"
+    monkeypatch.setitem(sys.modules, "procrastinate", None)
+    assert refused() == "pip install 'iu-cutter[worker]'"

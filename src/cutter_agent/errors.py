@@ -331,6 +331,16 @@ class StopDatabaseAway(Stop):
     next_command = "cutter resume {run}"
 
 
+class StopProcessLost(Stop):
+    """A process that worked for the run died over it; to try again is safe."""
+
+    code = "STOP_PROCESS_LOST"
+    exit_status = 75
+    category = Category.PAUSE
+    summary = "A process that worked for the run was lost."
+    next_command = "cutter resume {run}"
+
+
 class StopUnexpected(StopInvariantFailed):
     """A bug: an exception that no adapter translated. Made in the runner and at the CLI's edge."""
 
@@ -365,6 +375,7 @@ STOPS: Final[tuple[type[Stop], ...]] = (
     StopOverTime,
     StopClock,
     StopDatabaseAway,
+    StopProcessLost,
     StopUnexpected,
 )
 """Every stop, in the order of Contract 4."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from contextlib import ExitStack
@@ -10,6 +11,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.access import say_nothing
+from cutter_agent.bootstrap.cutting import CuttingProcesses
 from cutter_agent.bootstrap.desk import Desk, open_desk
 from cutter_agent.errors import Stop
 from cutter_agent.orchestrator.ask import pause_request
@@ -39,6 +41,7 @@ class DeskLanes:
         *,
         on_step: Callable[[str], None] = say_nothing,
         share: Queue | None = None,
+        cutting: CuttingProcesses | None = None,
     ) -> None:
         """Name the deployment; a desk is opened when a lane is first needed.
 
@@ -48,6 +51,7 @@ class DeskLanes:
             on_step: told the document and the name of each step as it begins.
             share: the queue whose documents have one backup and one restored cluster in common;
                 None takes a backup for each document.
+            cutting: the processes that cut longer texts, closed with the lanes; None is one a core.
         """
         self._environ = environ
         self._count = count
@@ -57,6 +61,8 @@ class DeskLanes:
         self._opening = Lock()
         self._idle: SimpleQueue[Desk] = SimpleQueue()
         self._closing = ExitStack()
+        self._cutting = cutting or CuttingProcesses(min(count, os.cpu_count() or 1))
+        self._closing.callback(self._cutting.close)
 
     def drive(self, orders: Iterator[LaneOrder]) -> Iterator[LaneAnswer]:
         """Yield answers as they come; an order is taken only when a lane is free for it."""
@@ -91,6 +97,7 @@ class DeskLanes:
         except Empty:
             desk = self._closing.enter_context(open_desk(self._environ))
             desk.backups = self._shared(desk)
+            desk.elsewhere = self._cutting
             return desk
 
     def _shared(self, desk: Desk) -> SharedBackups | None:

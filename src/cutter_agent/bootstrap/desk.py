@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cutter_agent.orchestrator.history import RunHistory
     from cutter_agent.orchestrator.policy import TrustPolicy
     from cutter_agent.orchestrator.ports import BackupVault
+    from cutter_agent.orchestrator.reading import Elsewhere
     from cutter_agent.orchestrator.runner import OrchestratorRunner
     from cutter_agent.postgres.connect import Connection, Select
     from cutter_agent.postgres.deployment import SwitchState
@@ -41,6 +42,7 @@ class Desk:
         settings: as they were when the desk was opened.
         access: the way to its database.
         backups: what takes backups for the lanes of a batch; None takes one for each run.
+        elsewhere: what cuts texts in other processes; None cuts them in this one.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Desk:
         self.settings = settings
         self.access = access
         self.backups: BackupVault | None = None
+        self.elsewhere: Elsewhere | None = None
         self._closing = ExitStack()
         self._closing.callback(access.close)
 
@@ -157,6 +160,7 @@ class Desk:
                 switch_armed=self.switch_armed,
                 policy=self.policy,
                 on_step=on_step or say_nothing,
+                elsewhere=self.elsewhere,
             ),
         )
 

@@ -82,6 +82,7 @@ _POLICIES: Final = {
     "STOP_OVER_TIME": FailurePolicy.STOP_LANE,
     "STOP_CLOCK": FailurePolicy.STOP_LANE,
     "STOP_DATABASE_AWAY": FailurePolicy.STOP_LANE,
+    "STOP_PROCESS_LOST": FailurePolicy.STOP_LANE,
     "STOP_DOCUMENT_UNKNOWN": FailurePolicy.QUARANTINE,
     "STOP_REFUSED_INPUT": FailurePolicy.QUARANTINE,
     "STOP_SOURCE_UNREADABLE": FailurePolicy.QUARANTINE,

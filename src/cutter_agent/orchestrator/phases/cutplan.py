@@ -61,11 +61,10 @@ class CutPlanned(Evidence):
 def cutplan(reading: Reading, facts: Facts) -> CutPlanned:
     """Plan the cut twice from the source bytes and hash every body again."""
     plan = reading.plan
-    again = Reading(version=reading.version, source=reading.source, in_force=reading.in_force)
     vocab = facts.vocab_snapshot()
     return CutPlanned(
         plan_sha256=plan.plan_sha256,
-        plan_again_sha256=again.plan.plan_sha256,
+        plan_again_sha256=reading.plan_sha256_again(),
         manifest_root=reading.manifest_root,
         tree_size=len(plan.units),
         created=plan.created,

@@ -15,8 +15,7 @@ from typing import Final
 from cutter_agent.errors import StopApprovalInvalid
 from cutter_agent.evidence.sshsig import verify
 from cutter_agent.orchestrator.clock import utc_text
-from cutter_agent.orchestrator.policy import TrustPolicy
-from cutter_agent.orchestrator.policy_change import key_counts
+from cutter_agent.orchestrator.policy import TrustPolicy, key_fault
 
 NAMESPACE: Final = "signin@iu-cutter.v1"
 """Of no other statement: what signs somebody in can never be shown as an approval."""
@@ -106,8 +105,9 @@ class Challenges:
         owner = None if policy is None else policy.owner_of(signature.public_key)
         if owner is None or owner[0].name != challenge.person:
             raise _refused("the key is not enrolled for this person")
-        if not key_counts(owner[1], datetime.now(UTC)):
-            raise _refused("the key does not count now")
+        now = datetime.now(UTC)
+        if fault := key_fault(owner[1], now, now):
+            raise _refused(f"the key {fault}")
         if signature.public_key.hardware and not signature.user_present:
             raise _refused("the key signed without its owner's touch")
         return owner[0].name

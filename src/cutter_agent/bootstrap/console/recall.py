@@ -88,8 +88,7 @@ class Recall:
         """Every run's id with what tells whether it has moved."""
         from cutter_agent.postgres.overview import run_stamps
 
-        select = desk.reading if isinstance(desk, ConsoleDesk) else desk.select(ROLE_READER)
-        live = run_stamps(select, limit=RUNS_MAX)
+        live = run_stamps(reading_of(desk), limit=RUNS_MAX)
         stamps: dict[str, object] = dict(desk.store().stamps())
         stamps.update(live)
         return stamps
@@ -129,6 +128,11 @@ class ConsoleDesk(Desk):
 def recall_of(desk: Desk) -> Recall:
     """The desk's recall; an empty one where it has none."""
     return desk.recall if isinstance(desk, ConsoleDesk) else Recall()
+
+
+def reading_of(desk: Desk) -> Select:
+    """A reader of rows; over one connection for all of them where the desk keeps one."""
+    return desk.reading if isinstance(desk, ConsoleDesk) else desk.select(ROLE_READER)
 
 
 def row_of(context: RunContext) -> RunRow:

@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from cutter_agent.orchestrator.policy import TrustPolicy
-from cutter_agent.orchestrator.policy_change import key_counts
+from cutter_agent.orchestrator.policy import TrustPolicy, key_fault
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -49,6 +48,8 @@ def people_who_may_sign_in(desk: Desk) -> tuple[str, ...]:
     now: datetime = desk.now_utc()
     return tuple(
         sorted(
-            each.name for each in policy.persons if any(key_counts(key, now) for key in each.keys)
+            each.name
+            for each in policy.persons
+            if not all(key_fault(key, now, now) for key in each.keys)
         )
     )

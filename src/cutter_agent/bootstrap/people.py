@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.evidence.sshsig import PublicKey, parse_public_key
+from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.policy import (
     POLICY_SCHEMA,
     EnrolledKey,
@@ -34,6 +35,25 @@ class KeyFile:
     path: Path
     public_key: PublicKey | None
     """None where the public file is missing or holds no key that can be enrolled."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyChanges:
+    """What becomes of keys that are enrolled, besides new ones.
+
+    Attributes:
+        revoke: persons, and the fingerprint of the one key that is revoked; None for all of theirs.
+        valid_from: from when each person's keys count; None for always.
+        valid_until: until when; None for always.
+    """
+
+    revoke: Sequence[tuple[str, str | None]] = ()
+    valid_from: Mapping[str, str | None] = field(default_factory=dict)
+    valid_until: Mapping[str, str | None] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        """Return whether anything changes."""
+        return bool(self.revoke or self.valid_from or self.valid_until)
 
 
 def check_person(name: str) -> str:
@@ -120,6 +140,8 @@ def next_policy(
     gates: Mapping[Gate, tuple[tuple[str, ...], int]],
     without: Sequence[str] = (),
     same_approver: bool | None = None,
+    changes: KeyChanges | None = None,
+    now_utc: str = "",
 ) -> TrustPolicy:
     """The policy that would follow the current one; nothing is accepted by making it.
 
@@ -132,9 +154,11 @@ def next_policy(
             given keeps its rule; in the first version, one signature of any person.
         without: persons who are no longer in it.
         same_approver: whether one person may approve SG_1 and SG_2 of a run; None keeps it.
+        changes: keys that are revoked, and from when and until when persons' keys count.
+        now_utc: the time of a revocation, as the deciding clock has it.
 
     Raises:
-        StopRefusedInput: a gate names somebody whom the policy does not have.
+        StopRefusedInput: somebody or a key is named whom the policy does not have, or a time is none.
     """
     people = {person.name: person for person in (() if current is None else current.persons)}
     renewed: dict[str, list[EnrolledKey]] = {}
@@ -147,6 +171,8 @@ def next_policy(
             raise StopRefusedInput(
                 f"{name[:80]!a} is not in the policy", remedy="cutter policy show"
             )
+    if changes:
+        people = _changed(people, changes, now_utc)
     rules = []
     for gate in Gate:
         rule = _rule(gate, current, tuple(people), without, gates.get(gate))
@@ -161,6 +187,54 @@ def next_policy(
         gates=tuple(rules),
         sg1_approver_may_approve_sg2=kept if same_approver is None else same_approver,
     )
+
+
+def _changed(people: Mapping[str, Person], changes: KeyChanges, now_utc: str) -> dict[str, Person]:
+    """Return the persons with their keys as the changes say; keys that are revoked stay, and say so."""
+    named = {name for name, _ in changes.revoke} | {*changes.valid_from, *changes.valid_until}
+    if unknown := sorted(named - people.keys()):
+        raise StopRefusedInput(
+            f"{', '.join(unknown)[:200]!a} is not in the policy", remedy="cutter policy show"
+        )
+    revoked = set(changes.revoke)
+    for name, wanted in revoked:
+        owned = {_fingerprint(key) for key in people[name].keys}
+        if wanted is not None and wanted not in owned:
+            raise StopRefusedInput(
+                f"{wanted[:80]!a} is no key of {name}",
+                expected=", ".join(sorted(owned)),
+                remedy="cutter policy show",
+            )
+    changed = dict(people)
+    for name in sorted(named):
+        keys = []
+        for key in people[name].keys:
+            window = replace(
+                key,
+                valid_from=changes.valid_from.get(name, key.valid_from),
+                valid_until=changes.valid_until.get(name, key.valid_until),
+            )
+            gone = bool({(name, None), (name, _fingerprint(key))} & revoked)
+            # The first revocation is the true one: a later one must not make a key good in between.
+            keys.append(replace(window, revoked_utc=key.revoked_utc or now_utc) if gone else window)
+            _check_window(name, keys[-1])
+        changed[name] = Person(name, tuple(keys))
+    return changed
+
+
+def _check_window(name: str, key: EnrolledKey) -> None:
+    moments = [parse_utc(text) for text in (key.valid_from, key.valid_until) if text is not None]
+    ordered = [moment for moment in moments if moment is not None]
+    if len(ordered) < len(moments) or ordered != sorted(set(ordered)):
+        raise StopRefusedInput(
+            f"keys of {name} cannot count from {key.valid_from} until {key.valid_until}",
+            expected="UTC times such as 2027-01-31T00:00:00Z, the first before the second",
+            remedy="cutter policy propose --help",
+        )
+
+
+def _fingerprint(key: EnrolledKey) -> str:
+    return parse_public_key(key.public_key).fingerprint
 
 
 def _rule(

@@ -13,6 +13,7 @@ from cutter_agent.cli.output import Output, seen, speaks, wrapped
 from cutter_agent.cli.policy_view import policy_document, policy_lines
 from cutter_agent.cli.session import opened
 from cutter_agent.errors import StopRefusedInput
+from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.states import Gate
 
 if TYPE_CHECKING:
@@ -47,6 +48,16 @@ def command() -> None:
 )
 @click.option("--without", multiple=True, metavar="NAME", help="A person who is no longer in it.")
 @click.option(
+    "--revoke",
+    multiple=True,
+    metavar="NAME[=KEY]",
+    help="A person's keys, or the one with this fingerprint or in this file, count no more.",
+)
+@click.option("--valid-from", multiple=True, metavar="NAME=UTC", help="Their keys count from then.")
+@click.option(
+    "--valid-until", multiple=True, metavar="NAME=UTC", help="Until then; none: without an end."
+)
+@click.option(
     "--same-approver/--another-approver",
     default=None,
     help="May one person approve both SG_1 and SG_2 of a run? Default: another, or as it is.",
@@ -57,6 +68,9 @@ def propose(
     persons: tuple[str, ...],
     gates: tuple[str, ...],
     without: tuple[str, ...],
+    revoke: tuple[str, ...],
+    valid_from: tuple[str, ...],
+    valid_until: tuple[str, ...],
     same_approver: bool | None,
     out: Output,
 ) -> None:
@@ -64,16 +78,24 @@ def propose(
 
     The first is signed by all its persons. A later one begins from the one that counts, and needs
     the signatures that every gate of the old one and of the new one asks for. A later proposal
-    takes the place of one that was not accepted.
+    takes the place of one that was not accepted. A key that is revoked stays in the policy with the
+    time of its revocation, so that what it signed before can still be checked.
 
     Example: cutter policy propose --person alice=alice.pub --person bob=bob.pub --gate SG_1=alice:1
+
+    Example: cutter policy propose --revoke bob --valid-until alice=2027-12-31T23:59:59Z
     """
     from cutter_agent.bootstrap import people, trust
 
     keys = [_person_key(each) for each in persons]
     rules = dict(_gate_rule(each) for each in gates)
-    if not (keys or rules or without or same_approver is not None):
-        raise click.UsageError("Nothing is proposed: give --person, --gate or --without.")
+    changes = people.KeyChanges(
+        revoke=[_revoked(each) for each in revoke],
+        valid_from=dict(_moment(each, "--valid-from") for each in valid_from),
+        valid_until=dict(_moment(each, "--valid-until") for each in valid_until),
+    )
+    if not (keys or rules or without or changes or same_approver is not None):
+        raise click.UsageError("Nothing is proposed: give --person, --gate, --without or --revoke.")
     with opened(out) as desk:
         proposed = people.next_policy(
             desk.policy(),
@@ -82,6 +104,8 @@ def propose(
             gates=rules,
             without=without,
             same_approver=same_approver,
+            changes=changes,
+            now_utc=utc_text(desk.now_utc()),
         )
         _answer(desk, trust.propose(desk, proposed), out)
 
@@ -131,16 +155,19 @@ def show(*, out: Output) -> None:
 
 @command.command()
 @click.argument("run_or_gate")
+@click.option("--proposed", is_flag=True, help="By the policy that waits, not the one that counts.")
 @speaks()
-def explain(run_or_gate: str, *, out: Output) -> None:
+def explain(run_or_gate: str, *, proposed: bool, out: Output) -> None:
     """Explain who could decide at a gate, or in a run that waits.
 
-    Example: cutter policy explain SG_1
+    Names everybody of the policy: who may, and why each of the others may not.
+
+    Example: cutter policy explain SG_1 --proposed
     """
     from cutter_agent.orchestrator.policy_explain import deciders, deciders_of_run
 
     with opened(out) as desk:
-        policy = desk.policy()
+        policy = _waiting_policy(desk) if proposed else desk.policy()
         if policy is None:
             raise StopRefusedInput(
                 "this deployment has no trust policy, so nobody can decide",
@@ -192,6 +219,32 @@ def _person_key(text: str) -> tuple[str, PublicKey]:
     if not (name and equals and path):
         raise click.BadParameter("is not NAME=PUBKEYFILE", param_hint="--person")
     return people.check_person(name), people.read_public_key(Path(path).expanduser())
+
+
+def _waiting_policy(desk: Desk) -> TrustPolicy:
+    from cutter_agent.bootstrap import trust
+
+    waiting = trust.proposal(desk)
+    if waiting is None:
+        raise trust.nothing_waits()
+    return waiting.policy
+
+
+def _revoked(text: str) -> tuple[str, str | None]:
+    """Return the person, and the fingerprint of the key if one is named."""
+    from cutter_agent.bootstrap import people
+
+    name, equals, key = text.partition("=")
+    if equals and key and not key.startswith("SHA256:"):
+        key = people.read_public_key(Path(key).expanduser()).fingerprint
+    return people.check_person(name), key or None
+
+
+def _moment(text: str, option: str) -> tuple[str, str | None]:
+    name, equals, moment = text.partition("=")
+    if not (name and equals and moment):
+        raise click.BadParameter("is not NAME=UTC", param_hint=option)
+    return name, None if moment == "none" else moment
 
 
 def _gate_rule(text: str) -> tuple[Gate, tuple[tuple[str, ...], int]]:

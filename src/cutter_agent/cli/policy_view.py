@@ -83,6 +83,13 @@ def _fingerprint(key: EnrolledKey) -> str:
     from cutter_agent.evidence.sshsig import parse_public_key
 
     text = parse_public_key(key.public_key).fingerprint
-    if key.revoked_utc is not None:
-        return f"{text} (revoked {key.revoked_utc})"
-    return text
+    said = [
+        f"{word} {moment}"
+        for word, moment in (
+            ("from", key.valid_from),
+            ("until", key.valid_until),
+            ("revoked", key.revoked_utc),
+        )
+        if moment is not None
+    ]
+    return f"{text} ({', '.join(said)})" if said else text

@@ -41,7 +41,7 @@ from cutter_agent.orchestrator.approval import (
 from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.orders import Consumption, OfferedSignature, Refusal
 from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
-from cutter_agent.orchestrator.policy import EnrolledKey, GateRule, Person, TrustPolicy
+from cutter_agent.orchestrator.policy import EnrolledKey, GateRule, Person, TrustPolicy, key_fault
 from cutter_agent.orchestrator.ports import KBReporter, Site
 from cutter_agent.orchestrator.states import Gate, Mode
 
@@ -340,16 +340,7 @@ def _enrolled(
 def _check_dates(
     person: Person, key: EnrolledKey, request: AuthorizationRequested, now_utc: datetime
 ) -> None:
-    issued = parse_utc(request.issued_utc) or now_utc
-    begins, ends = parse_utc(key.valid_from or ""), parse_utc(key.valid_until or "")
-    revoked = parse_utc(key.revoked_utc or "")
-    fault = ""
-    if key.revoked_utc is not None and (revoked is None or revoked <= now_utc):
-        fault = f"was revoked at {key.revoked_utc}"
-    elif begins is not None and issued < begins:
-        fault = f"counts only from {key.valid_from}"
-    elif ends is not None and max(issued, now_utc) > ends:
-        fault = f"counted only until {key.valid_until}"
+    fault = key_fault(key, parse_utc(request.issued_utc) or now_utc, now_utc)
     if fault:
         raise StopApprovalInvalid(
             f"{person.name}'s key {parse_public_key(key.public_key).fingerprint} {fault}",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
 
 from cutter_agent.errors import StopApprovalInvalid, StopRefusedInput
@@ -96,6 +97,19 @@ class EnrolledKey:
     valid_from: str | None
     valid_until: str | None
     revoked_utc: str | None
+
+
+def key_fault(key: EnrolledKey, issued_utc: datetime, now_utc: datetime) -> str:
+    """Return why the key does not count for what was issued then and is judged now; empty if it does."""
+    begins, ends = parse_utc(key.valid_from or ""), parse_utc(key.valid_until or "")
+    revoked = parse_utc(key.revoked_utc or "")
+    if key.revoked_utc is not None and (revoked is None or revoked <= now_utc):
+        return f"was revoked at {key.revoked_utc}"
+    if begins is not None and issued_utc < begins:
+        return f"counts only from {key.valid_from}"
+    if ends is not None and max(issued_utc, now_utc) > ends:
+        return f"counted only until {key.valid_until}"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,8 @@ from datetime import datetime
 
 from cutter_agent.errors import StopApprovalInvalid, StopRefusedInput
 from cutter_agent.evidence.sshsig import POLICY_NAMESPACE, Signature, verify
-from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.orders import OfferedSignature
-from cutter_agent.orchestrator.policy import EnrolledKey, TrustPolicy
+from cutter_agent.orchestrator.policy import EnrolledKey, TrustPolicy, key_fault
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,13 +107,7 @@ def _owner(signature: Signature, policy: TrustPolicy, now_utc: datetime) -> str 
 
 def key_counts(key: EnrolledKey, now_utc: datetime) -> bool:
     """Say whether the key is enrolled, begun, not over and not revoked at this time."""
-    begins, ends = parse_utc(key.valid_from or ""), parse_utc(key.valid_until or "")
-    revoked = parse_utc(key.revoked_utc or "")
-    return (
-        (begins is None or begins <= now_utc)
-        and (ends is None or now_utc <= ends)
-        and (key.revoked_utc is None or (revoked is not None and now_utc < revoked))
-    )
+    return not key_fault(key, now_utc, now_utc)
 
 
 def _missing(policy: TrustPolicy, signers: set[str], *, first: bool) -> Iterator[str]:

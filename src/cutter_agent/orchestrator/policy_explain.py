@@ -9,8 +9,7 @@ from datetime import datetime
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.approval import CutApproved
 from cutter_agent.orchestrator.ask import waiting_request
-from cutter_agent.orchestrator.policy import Person, TrustPolicy
-from cutter_agent.orchestrator.policy_change import key_counts
+from cutter_agent.orchestrator.policy import Person, TrustPolicy, key_fault
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Gate
 
@@ -62,8 +61,8 @@ def deciders(
             gate is Gate.SG_2 and person.name in before and not policy.sg1_approver_may_approve_sg2
         ):
             why = "approved SG_1 of this run"
-        elif not _has_key(person, now_utc):
-            why = "none of their keys counts now"
+        else:
+            why = _no_key(person, now_utc)
         if why:
             may_not.append((person.name, why))
         else:
@@ -96,5 +95,11 @@ def deciders_of_run(policy: TrustPolicy, context: RunContext, now_utc: datetime)
     )
 
 
-def _has_key(person: Person, now_utc: datetime) -> bool:
-    return any(key_counts(key, now_utc) for key in person.keys)
+def _no_key(person: Person, now_utc: datetime) -> str:
+    """Return why none of the person's keys counts now; empty if one does."""
+    faults = [key_fault(key, now_utc, now_utc) for key in person.keys]
+    if not faults:
+        return "has no key"
+    if not all(faults):
+        return ""
+    return "; ".join(f"a key {fault}" for fault in dict.fromkeys(faults))

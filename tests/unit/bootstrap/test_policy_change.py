@@ -208,7 +208,7 @@ class TestExplained:
         assert found.may == ()
         assert dict(found.may_not) == {
             "ann": "started the run",
-            "ben": "none of their keys counts now",
+            "ben": "a key was revoked at 2026-01-01T00:00:00Z",
             "cleo": "the gate does not name them",
         }
 

@@ -101,6 +101,13 @@ def await_halt(process: subprocess.Popen[bytes], limit_s: float = 60.0) -> None:
     assert process.stdout.readline().startswith(b"at ")
 
 
+def go_on(process: subprocess.Popen[bytes]) -> None:
+    """The worker that stood still works on."""
+    assert process.stdin is not None
+    process.stdin.write(b".")
+    process.stdin.flush()
+
+
 def end(process: subprocess.Popen[bytes]) -> None:
     """The process is over, whatever it was doing."""
     if process.poll() is None:

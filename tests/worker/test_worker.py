@@ -17,7 +17,17 @@ from cutter_agent.bootstrap.working import hand_over, install_queue
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.grants import ROLE_READER
 from cutter_agent.worker.loop import Worker
-from worker.fleet import await_halt, closed, end, execute, halting_worker, sign_all, until, worker
+from worker.fleet import (
+    await_halt,
+    closed,
+    end,
+    execute,
+    go_on,
+    halting_worker,
+    sign_all,
+    until,
+    worker,
+)
 
 
 @pytest.fixture
@@ -138,9 +148,7 @@ def test_a_worker_that_is_asked_to_stop_ends_its_phase_and_leaves_the_run_to_oth
     try:
         await_halt(asked)
         asked.send_signal(signal.SIGTERM)
-        assert asked.stdin is not None
-        asked.stdin.write(b".")
-        asked.stdin.flush()
+        go_on(asked)
         assert asked.wait(30) == 0
     finally:
         end(asked)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -28,16 +29,25 @@ SCHEMA: Final = "cutter.worker/1"
     help="Runs at once.",
 )
 @click.option("--drain", is_flag=True, help="End when no run can go on.")
+@click.option(
+    "--outfit",
+    type=click.Path(path_type=Path),
+    metavar="FOLDER",
+    help="Make a home for a worker on another machine, and end.",
+)
 @speaks(long=True)
-def worker(*, concurrency: int, drain: bool, out: Output) -> int:
+def worker(*, concurrency: int, drain: bool, outfit: Path | None, out: Output) -> int:
     """Drive live runs for others.
 
     Takes every run that was handed over or approved, and any whose driver died. Start as many as
     you like, on as many machines as reach the database. SIGTERM lets the phase at hand end, then
-    the run is free for another worker.
+    the run is free for another worker. Another machine needs a home of its own: make it with
+    --outfit, take it there, and name it and the server in CUTTER_HOME and CUTTER_DATABASE_URL.
 
     Example: cutter worker --concurrency 2
     """
+    if outfit is not None:
+        return _outfit(outfit, out)
     from cutter_agent.worker.loop import Worker
 
     def tell(kind: str, fields: Mapping[str, Json]) -> None:
@@ -57,6 +67,22 @@ def worker(*, concurrency: int, drain: bool, out: Output) -> int:
     stops = ", ".join(f"{number} {code}" for code, number in sorted(tally.stops.items()))
     out.data(
         document, lambda: [f"Brought runs on: {tally.driven}" + (f"; {stops}" if stops else "")]
+    )
+    return EXIT_DONE
+
+
+def _outfit(folder: Path, out: Output) -> int:
+    from cutter_agent.bootstrap.outfit import outfit
+    from cutter_agent.cli.session import opened
+
+    with opened(out) as desk:
+        names = outfit(desk, folder)
+    out.data(
+        {"schema": "cutter.worker-outfit/1", "folder": str(folder), "files": list(names)},
+        lambda: [
+            *(f"{folder}/{name}" for name in names),
+            "These open the database: take them as secrets.",
+        ],
     )
     return EXIT_DONE
 

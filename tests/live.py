@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import psycopg
@@ -20,6 +20,7 @@ from cutter_agent.bootstrap.settings import (
     DatabaseSettings,
     ServerKind,
     Settings,
+    read_settings,
     write_settings,
 )
 from cutter_agent.crypto.backup_identity import ensure_backup_identity
@@ -144,6 +145,12 @@ def settle(
             database=DatabaseSettings(ServerKind.OUTSIDE, database.name),
         ),
     )
+
+
+def settle_backups(home: Home) -> None:
+    """Backups of this home are dumped and encrypted, not restored: a restore a run would slow what is not about it."""
+    level = BackupLevel.DUMPED_AND_ENCRYPTED
+    write_settings(home, replace(read_settings(home), backup_level_min=level))
 
 
 def deploy(

@@ -258,7 +258,7 @@ def test_the_page_s_script_agrees_with_us_on_every_cheat(
 
 CHROMIUM = ("chromium", "chromium-browser", "google-chrome")
 QUIET = (
-    "--headless --no-sandbox --disable-gpu --disable-background-networking "
+    "--headless --no-sandbox --disable-gpu --disable-quic --disable-background-networking "
     "--disable-component-update --disable-sync --no-first-run --virtual-time-budget=5000 --dump-dom"
 ).split()
 

@@ -133,7 +133,8 @@ def plan_review(desk: Desk, context: RunContext, asked: Asked) -> PlanReview:
     rows = book.changes if only else book.rows
     places = book.change_places if only else book.places
     chosen = asked.unit if asked.unit in book.places else None
-    selected = chosen or next((row.address for row in rows if row.change != ASIDE), None)
+    selected = chosen or next((row.address for row in book.changes), None)
+    selected = selected or next((row.address for row in rows if row.change != ASIDE), None)
     at = places.get(selected or "")
     tree_page = asked.tree_page or (1 if at is None else page_of(at, TREE_ROWS))
     changed = book.difference_places.get(selected or "", 0)
@@ -188,8 +189,8 @@ class PlanBook:
 
     @cached_property
     def changes(self) -> tuple[UnitRow, ...]:
-        """The rows without what stays as it is and without what is no content."""
-        return tuple(row for row in self.rows if row.change not in {ASIDE, Change.KEPT.value})
+        """The rows of units that the plan changes, retires or creates."""
+        return tuple(row for row in self.rows if row.change in _ORDER)
 
     @cached_property
     def places(self) -> dict[str, int]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from cutter_agent.web.pages import documents, doors, plan, runs
+from cutter_agent.web.pages import deployment, documents, doors, plan, runs
 
 router = APIRouter(include_in_schema=False)
-for part in (doors, runs, plan, documents):
+for part in (doors, runs, plan, documents, deployment):
     router.include_router(part.router)

@@ -22,6 +22,16 @@ STEP_LABELS: Final[dict[str, str]] = {
 }
 """One short word for each state of the rail."""
 
+BUTTONS: Final[dict[str, str]] = {
+    "approve": "Approve or refuse",
+    "reject": "Refuse",
+    "resume": "Go on with the run",
+    "retry": "Try the failed phase again",
+    "void": "End the run",
+    "cut": "Cut anew",
+}
+"""What a button says for each verb."""
+
 STEP_TITLES: Final[dict[str, str]] = {
     "source_pin": "Pin the source",
     "mark": "Find the units",

@@ -8,13 +8,13 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from cutter_agent.bootstrap.console.inbox import inbox
-from cutter_agent.bootstrap.console.run import DONE, Action, RunView, run
+from cutter_agent.bootstrap.console.run import DONE, WAITING, Action, RunView, run
 from cutter_agent.bootstrap.console.runs import runs
 from cutter_agent.bootstrap.standing import context_of
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.states import OrchestratorState, Terminal
-from cutter_agent.web.pages.labels import STEP_LABELS, STEP_TITLES
+from cutter_agent.web.pages.labels import BUTTONS, STEP_LABELS, STEP_TITLES
 from cutter_agent.web.pages.shell import At, Page, PageNumber, Who, Word
 from cutter_agent.web.render import page
 
@@ -74,7 +74,8 @@ def run_page(
         run=view,
         done=done if done in VERBS else "",
         planned=view.context.get(CutPlanned) is not None,
-        reached=sum(step.status == DONE for step in view.rail),
+        reached=sum(step.status in {DONE, WAITING} for step in view.rail),
+        buttons=BUTTONS,
         labels=STEP_LABELS,
         titles=STEP_TITLES,
         tone=_tone(view),

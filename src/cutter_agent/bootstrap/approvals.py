@@ -16,10 +16,12 @@ from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode
 
 if TYPE_CHECKING:
+    from cutter_agent.bootstrap.desk import Desk
     from cutter_agent.bootstrap.home import Home
     from cutter_agent.crypto.person_keys import PassphraseProvider, PersonSigner
 
 SIMULATED_SCOPE: Final = "enacted_only"
+ARMOR_BYTES_MAX: Final = 8 * 1024
 SIGNATURE_MODE: Final = 0o644
 """A signature is for everybody to check; whether they reach it, the folders above it decide."""
 
@@ -112,10 +114,109 @@ def sign_request(
         StopEvidenceMismatch: the file in the folder is not the request.
         StopStorage: the file could not be written durably.
     """
-    from cutter_agent.crypto.private_file import new_private_file
+    asked = waiting(context)
+    path = _request_file(runs_dir, context, asked)
+    namespace = REJECT_NAMESPACE if reject else APPROVAL_NAMESPACE
+    armor = signer.sign_request(asked.body, namespace).encode("ascii")
+    return _lay(path, context.run_id, person, armor, reject=reject)
+
+
+def submit_signature(
+    desk: Desk,
+    context: RunContext,
+    *,
+    person: str,
+    armor: bytes,
+    reason: str | None = None,
+) -> Path:
+    """What the person signed elsewhere lies beside the request, if it could count.
+
+    Args:
+        desk: the deployment.
+        context: the run that waits.
+        person: who hands the signature in; it must be by a key of theirs.
+        armor: the signature, as `ssh-keygen -Y sign` writes it.
+        reason: why it is refused, for a refusal; None for an approval.
+
+    Raises:
+        StopApprovalExpired: the request's life is over.
+        StopApprovalInvalid: the signature is not by this person over this request, or cannot count.
+        StopRefusedInput: the run waits for nothing, or another signature of this person lies there.
+        StopStorage: the file could not be written durably.
+    """
+    from cutter_agent.bootstrap.offers import offer
+    from cutter_agent.evidence.sshsig import verify
+    from cutter_agent.orchestrator.ask import asked_of
+    from cutter_agent.orchestrator.authorize import check_signer
+
+    asked, rejects, run_id = waiting(context), reason is not None, context.run_id
+    policy = desk.policy()
+    if policy is None:
+        raise no_policy(run_id)
+    if len(armor) > ARMOR_BYTES_MAX:
+        raise StopApprovalInvalid("the signature is too long", run_id=run_id)
+    armor = armor.replace(b"\r\n", b"\n").strip(b" \t\n") + b"\n"
+    try:
+        signature = verify(
+            armor, asked.body, namespace=REJECT_NAMESPACE if rejects else APPROVAL_NAMESPACE
+        )
+        owner = check_signer(
+            signature.public_key,
+            asked_of(context, asked.request),
+            policy,
+            desk.now_utc(),
+            rejects=rejects,
+        )
+    except StopApprovalInvalid as stop:
+        stop.run_id = run_id
+        raise
+    if owner.name != person:
+        raise StopApprovalInvalid(
+            f"the key is {owner.name}'s", expected=f"a key of {person}", run_id=run_id
+        )
+    if signature.public_key.hardware and not signature.user_present:
+        raise StopApprovalInvalid("the key signed without its owner's touch", run_id=run_id)
+    path = _request_file(desk.runs_dir, context, asked)
+    target = _lay(path, run_id, person, armor, reject=rejects)
+    offer(desk, context, target)
+    if reason:
+        reason_file(path.parent, asked.request.document, person, reason)
+    return target
+
+
+def no_policy(run_id: str) -> StopApprovalInvalid:
+    """The stop that says that nobody can sign here."""
+    return StopApprovalInvalid(
+        "this deployment has no trust policy, so nobody can sign",
+        expected="a trust policy: cutter policy propose, cutter policy sign",
+        run_id=run_id,
+        remedy="cutter policy propose",
+    )
+
+
+def reason_file(folder: Path, request_name: str, person: str, reason: str) -> str:
+    """The reason of a refusal lies beside its signature; returns the file's name.
+
+    Raises:
+        StopStorage: it could not be written.
+    """
+    from cutter_agent.files.durable import Folder
+
+    name = f"{request_name}.{person}.reject.txt"
+    place = Folder(folder)
+    with place.writing(name):
+        place.replace(name, reason.encode() + b"\n")
+    return name
+
+
+def _request_file(runs_dir: Path, context: RunContext, asked: Waiting) -> Path:
+    """The request's file in the run's folder, put there if it is missing.
+
+    Raises:
+        StopEvidenceMismatch: the file is not the request.
+    """
     from cutter_agent.files.kb_reporter import FolderReporter
 
-    asked = waiting(context)
     run_id, name = context.run_id, asked.request.document
     reporter = FolderReporter(runs_dir)
     path = Path(reporter.location(run_id)) / name
@@ -128,9 +229,14 @@ def sign_request(
             run_id=run_id,
             remedy=f"rm {path}; cutter approve {{run}}",
         )
-    namespace = REJECT_NAMESPACE if reject else APPROVAL_NAMESPACE
-    armor = signer.sign_request(asked.body, namespace).encode("ascii")
-    target = path.with_name(f"{name}.{person}{'.reject' if reject else ''}.sig")
+    return path
+
+
+def _lay(path: Path, run_id: str, person: str, armor: bytes, *, reject: bool) -> Path:
+    """The signature lies beside the request, unless another one of this person does."""
+    from cutter_agent.crypto.private_file import new_private_file
+
+    target = path.with_name(f"{path.name}.{person}{'.reject' if reject else ''}.sig")
     try:
         with new_private_file(target) as file:
             file.write(armor)

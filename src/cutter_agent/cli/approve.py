@@ -122,7 +122,7 @@ def _decide(
         offer(desk, context, path)
         remember(desk, head, owner, os.environ)
         if reason is not None:
-            from cutter_agent.cli.signing import reason_file
+            from cutter_agent.bootstrap.approvals import reason_file
 
             reason_file(path.parent, sheet.asked.request.document, owner, reason)
         return _told(desk, out, context, owner, path, rejects=rejects)

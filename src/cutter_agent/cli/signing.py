@@ -60,19 +60,14 @@ def sheet_of(desk: Desk, context: RunContext, *, rejects: bool) -> Sheet:
         StopRefusedInput: the run waits for nothing.
         StopApprovalInvalid: the deployment has no trust policy.
     """
-    from cutter_agent.bootstrap.approvals import waiting
+    from cutter_agent.bootstrap.approvals import no_policy, waiting
     from cutter_agent.orchestrator.ask import asked_of
 
     request = waiting(context).request
     asked = asked_of(context, request)
     policy = desk.policy()
     if policy is None:
-        raise StopApprovalInvalid(
-            "this deployment has no trust policy, so nobody can sign",
-            expected="a trust policy: cutter policy propose, cutter policy sign",
-            run_id=context.run_id,
-            remedy="cutter policy propose",
-        )
+        raise no_policy(context.run_id)
     return Sheet(context, asked, policy, desk.now_utc(), rejects)
 
 
@@ -207,18 +202,3 @@ def _at_hand(
         except StopRefusedInput as stop:
             refusals.append(stop.fact)
     return found
-
-
-def reason_file(folder: Path, request_name: str, person: str, reason: str) -> str:
-    """The reason of a refusal lies beside its signature; return the file's name.
-
-    Raises:
-        StopStorage: it could not be written.
-    """
-    from cutter_agent.files.durable import Folder
-
-    name = f"{request_name}.{person}.reject.txt"
-    place = Folder(folder)
-    with place.writing(name):
-        place.replace(name, reason.encode() + b"\n")
-    return name

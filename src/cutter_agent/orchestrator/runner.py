@@ -121,8 +121,8 @@ class OrchestratorRunner:
         run_id, _ = self._open(site, document_id)
         return self._drive(site, run_id, None, raises=(ProductionExecutionNotAuthorized,))
 
-    def hand_over(self, document_id: str, **others: object) -> RunResult:
-        """Begin a live run of the document that others drive: nothing of it is done here.
+    def hand_over(self, document_id: str, mode: Mode = Mode.LIVE, **others: object) -> RunResult:
+        """Begin a run of the document that others drive: nothing of it is done here.
 
         A document that another run holds is nobody's work: that is found and recorded at once.
 
@@ -130,7 +130,7 @@ class OrchestratorRunner:
             StopRefusedInput: anything but a document was given.
             ProductionExecutionNotAuthorized: one of the locks is closed.
         """
-        site = self._begun_at(document_id, Mode.LIVE, others)
+        site = self._begun_at(document_id, mode, others)
         done = self._enacted_already(site, document_id)
         if done is not None:
             return done

@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from cutter_agent.errors import Stop, StopRefusedInput, StopUnexpected
-from cutter_agent.web import sign_in
+from cutter_agent.web import actions, sign_in
 from cutter_agent.web.access import API, SignInNeeded, sign_in_url
 from cutter_agent.web.console import Console
 from cutter_agent.web.options import ServerOptions
@@ -60,6 +60,7 @@ def create_app(desks: Desks, options: ServerOptions | None = None) -> FastAPI:
     )
     app.state.console = console
     app.include_router(sign_in.router)
+    app.include_router(actions.router)
     _include_pages(app)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)

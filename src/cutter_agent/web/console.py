@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.web.challenges import Challenges
+from cutter_agent.web.drives import Drives
 from cutter_agent.web.limits import Tries
 from cutter_agent.web.options import ServerOptions
 from cutter_agent.web.sessions import Sessions
@@ -32,6 +33,7 @@ class Console:
         self.sessions = Sessions()
         self.challenges = Challenges()
         self.tries = Tries()
+        self.drives = Drives(desks)
         self._lock = Lock()
         self._known: tuple[float, TrustPolicy | None, Settings] | None = None
 
@@ -53,6 +55,7 @@ class Console:
 
     def close(self) -> None:
         """Nothing is driven any more, and every desk is closed."""
+        self.drives.close()
         self.desks.close()
 
 

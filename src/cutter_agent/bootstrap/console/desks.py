@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 from threading import BoundedSemaphore, Lock
 from typing import Final
 
@@ -62,10 +63,16 @@ class Desks:
         finally:
             self._room.release()
 
-    def fresh(self) -> ConsoleDesk:
-        """A desk of the caller's own, for long work; the caller closes it."""
+    def fresh(self, *, starter: str | None = None) -> ConsoleDesk:
+        """A desk of the caller's own, for long work; the caller closes it.
+
+        Args:
+            starter: who begins runs at it; None for the operator of the settings.
+        """
         home = self.home
         settings = read_settings(home)
+        if starter is not None:
+            settings = replace(settings, operator=starter)
         access = open_access(home, settings.database, self.environ)
         return ConsoleDesk(home, settings, access, self.recall)
 

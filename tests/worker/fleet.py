@@ -29,6 +29,7 @@ from cutter_agent.postgres.work import waiting_runs
 HALTING = Path(__file__).with_name("halting.py")
 CUTTER = "from cutter_agent.cli.main import main; main()"
 PROFILE = "markdown"
+PASSED_ON = ("PATH", "PYTHONPATH", "HOME", "TMPDIR")
 TOLD_TWICE = """
 SELECT run_id FROM cutter_governance.run_event
 WHERE kind = 'phase' GROUP BY run_id, convert_from(payload, 'UTF8')::jsonb #>> '{body,phase}' HAVING count(*) > 1
@@ -65,15 +66,19 @@ def worker(
         end(process)
 
 
+def passed_on() -> dict[str, str]:
+    """What a worker inherits of these tests' environment."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+
+
 def start_worker(
     environ: Mapping[str, str], *words: str, prefix: Sequence[str] = (), log: Path | None = None
 ) -> subprocess.Popen[bytes]:
     """A worker process of its own."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     with (log or Path(os.devnull)).open("ab") as output:
         return subprocess.Popen(
             [*prefix, sys.executable, "-c", CUTTER, "worker", *words],
-            env={**kept, **environ},
+            env={**passed_on(), **environ},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
@@ -84,10 +89,9 @@ def halting_worker(
     environ: Mapping[str, str], effect: str, *, prefix: Sequence[str] = ()
 ) -> subprocess.Popen[bytes]:
     """A worker that stands still in the middle of this effect; see `await_halt`."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "TMPDIR") if name in os.environ}
     return subprocess.Popen(
         [*prefix, sys.executable, str(HALTING), effect],
-        env={**kept, **environ},
+        env={**passed_on(), **environ},
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
     )

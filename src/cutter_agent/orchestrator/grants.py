@@ -6,6 +6,7 @@ The SQL files grant exactly this; a test holds the two equal.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import Final
 
 from cutter_agent.evidence.canonical import canonical_bytes, sha256_hex
@@ -47,13 +48,20 @@ DML: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", 
 
 def grants_sha256(entries: Iterable[GrantEntry]) -> str:
     """Return the digest of the matrix, whatever the order in which it was read."""
-    rows = sorted([e.kind, e.object, e.grantee, e.privilege, e.detail] for e in entries)
-    return sha256_hex(canonical_bytes(rows))
+    return _rows_sha256(
+        tuple(sorted((e.kind, e.object, e.grantee, e.privilege, e.detail) for e in entries))
+    )
 
 
 def functions_sha256(functions: Iterable[FunctionFingerprint]) -> str:
     """Return the digest of all function fingerprints, whatever the order they were read in."""
-    return sha256_hex(canonical_bytes(sorted([f.signature, f.sha256] for f in functions)))
+    return _rows_sha256(tuple(sorted((f.signature, f.sha256) for f in functions)))
+
+
+@lru_cache(maxsize=8)
+def _rows_sha256(rows: tuple[tuple[str, ...], ...]) -> str:
+    """Return the digest of the rows. A run asks some twenty times, and the answer rarely changes."""
+    return sha256_hex(canonical_bytes([list(row) for row in rows]))
 
 
 def _may(entries: Sequence[GrantEntry], kind: str, name: str, role: str, privilege: str) -> bool:

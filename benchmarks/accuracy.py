@@ -3,9 +3,10 @@
     python benchmarks/accuracy.py [CORPUS [MISSES]]
 
 Needs the corpus folder (CUTTER_CORPUS, default ../shared/corpus) and says so where it is absent. Prints
-one table with the goals, and how many files of the whole corpus lose nothing. Text inside of quoted
-amendments is rendered as quoted text: content, not units. Writes build/accuracy.json, and for each row
-that misses its goal the first places that differ to build/accuracy-misses.json, as offsets alone.
+one table with the goals, how many files of the whole corpus lose nothing, and how many give the same units
+when they are exported and read again. Text inside of quoted amendments is rendered as quoted text:
+content, not units. Writes build/accuracy.json, and for each row that misses its goal the first places
+that differ to build/accuracy-misses.json, as offsets alone.
 With a number MISSES the first of them are shown with their surroundings.
 """
 
@@ -19,6 +20,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from exports import exports
 from gold_corpora import (
     AKN,
     BILL_AKN,
@@ -182,6 +184,7 @@ def main(only: str = "", shown: str = "0") -> None:
         print(texts.told("texts"))
         print(read.told("files that a reader reads"))
         same = "yes" if the_same_elsewhere(CORPUS, digest) else "NO"
+        print(exports(CORPUS).told())
         print(f"the same in two processes with different hash seeds: {same}")
     kept_in("accuracy.json", {"rows": rows})
     kept_in("accuracy-misses.json", {"misses": misses})

@@ -97,6 +97,7 @@ class _Writer:
     def __init__(self, text: bytes) -> None:
         self._text = text
         self._given: Counter[str] = Counter()
+        self._named: set[str] = set()
 
     def unit(self, branch: Branch, into: list[str]) -> None:
         """The unit stands written, with everything in it."""
@@ -105,8 +106,11 @@ class _Writer:
         name = unit.kind if plain else "hcontainer"
         named = "" if plain else f' name="{_quoted(unit.kind)}"'
         eid = self._once(unit.eid)
+        # Of units that share an address, which no cut enacts, only the first is what the address names.
+        wid = "" if unit.address in self._named else f' wId="{_quoted(unit.address)}"'
+        self._named.add(unit.address)
         into.append(
-            f'<{name}{named} eId="{_quoted(eid)}" wId="{_quoted(unit.address)}"'
+            f'<{name}{named} eId="{_quoted(eid)}"{wid}'
             f' cut:alias="{_quoted(unit.alias)}" cut:textSha256="{unit.text_sha256}"'
             f' cut:included="{"true" if unit.included else "false"}">'
         )

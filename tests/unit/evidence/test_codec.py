@@ -45,7 +45,15 @@ def test_a_record_comes_back_as_it_went() -> None:
 
 @pytest.mark.parametrize(
     "change",
-    [{"extra": 1}, {"text": 1}, {"count": True}, {"flag": 1}, {"many": "12"}, {"parts": [1]}],
+    [
+        {"extra": 1},
+        {"text": 1},
+        {"count": True},
+        {"flag": 1},
+        {"many": "12"},
+        {"parts": [1]},
+        {"colour": "blue"},
+    ],
 )
 def test_a_field_too_many_or_too_few_is_refused(change: dict[str, Json]) -> None:
     with pytest.raises(StopEvidenceMismatch):
@@ -67,3 +75,27 @@ def test_what_the_codec_does_not_carry_is_refused_when_it_is_met() -> None:
         to_json(Odd(b"x"))
     with pytest.raises(StopEvidenceMismatch):
         to_json("no record")
+
+
+@dataclass(frozen=True)
+class Grown(Record):
+    """The same record after two fields were added, each with what its absence means."""
+
+    later: str = "not looked at"
+    found: tuple[Inner, ...] = ()
+
+
+def test_a_record_from_before_a_field_was_added_is_read_with_what_its_absence_means() -> None:
+    read = from_json(Grown, to_json(RECORD))
+    assert (read.later, read.found) == ("not looked at", ())
+    assert from_json(Grown, to_json(read)) == read
+    assert to_json(read)["later"] == "not looked at"
+
+
+@pytest.mark.parametrize("name", list(to_json(RECORD)))
+def test_a_field_without_a_default_is_still_missed_and_an_unknown_one_refused(name: str) -> None:
+    older = to_json(RECORD)
+    with pytest.raises(StopEvidenceMismatch, match=name):
+        from_json(Grown, {each: value for each, value in older.items() if each != name})
+    with pytest.raises(StopEvidenceMismatch, match="newer"):
+        from_json(Grown, {**older, "newer": 1})

@@ -110,14 +110,14 @@ class Desk:
 
         return select
 
-    def facts(self) -> LiveReadOnlyDiscoverer:
-        """The facts of the database, read by the role that may do nothing else."""
-        from cutter_agent.orchestrator.discover import LiveReadOnlyDiscoverer
     @cached_property
     def _reads(self) -> Select:
         """The reader's rows, on one connection for everything that only looks."""
         return self.select(ROLE_READER)
 
+    def facts(self) -> LiveReadOnlyDiscoverer:
+        """The facts of the database, read by the role that may do nothing else."""
+        from cutter_agent.orchestrator.discover import LiveReadOnlyDiscoverer
 
         return LiveReadOnlyDiscoverer(self.select(ROLE_READER))
 

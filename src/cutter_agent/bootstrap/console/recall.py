@@ -114,6 +114,16 @@ class ConsoleDesk(Desk):
         super().__init__(home, settings, access)
         self.recall = recall
         self._sidecars = super().store()
+        self._selects: dict[str, Select] = {}
+
+    def select(self, role: str) -> Select:
+        """A reader of rows under this role; over one connection however often it is asked for.
+
+        A desk of a server lives as long as the server, and so would each of its connections.
+        """
+        if role not in self._selects:
+            self._selects[role] = super().select(role)
+        return self._selects[role]
 
     @cached_property
     def reading(self) -> Select:

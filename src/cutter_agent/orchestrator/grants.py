@@ -43,6 +43,11 @@ CANONICAL_FUNCTIONS: Final[dict[str, tuple[str, ...]]] = {
 }
 """Function names and the roles that may execute them; PUBLIC may execute none."""
 
+VERIFIER_REACH: Final = tuple(
+    sorted(name for name, roles in CANONICAL_FUNCTIONS.items() if ROLE_VERIFY in roles)
+)
+"""All that the verifier's login may do besides reading."""
+
 DML: Final = frozenset({"INSERT", "UPDATE", "DELETE", "TRUNCATE", "REFERENCES", "TRIGGER"})
 
 

@@ -133,6 +133,10 @@ class Verifier(Protocol):
     def role(self) -> str:
         """The database role that this verifier reads and records as."""
 
+    @property
+    def reach(self) -> tuple[str, ...]:
+        """All that this role may do besides reading, as the database itself says, sorted."""
+
     def source_bytes(self, source_version_id: str) -> bytes:
         """Return the source bytes as the verifier's own connection reads them."""
 

@@ -341,3 +341,25 @@ DOCUMENT_TALLY: Final = (
     " WHERE v.document_id = %(document_id)s::text\n) AS t\nWHERE t.rows > 0\n"
 )
 """`table=rows,…` over every row that belongs to the document, by table name: one row."""
+
+LOGIN_REACH: Final = """
+SELECT w.what
+FROM (
+  SELECT n.nspname || '.' || p.proname AS what
+  FROM pg_proc AS p JOIN pg_namespace AS n ON n.oid = p.pronamespace
+  WHERE n.nspname IN ('iu', 'cutter_governance', 'cutter_migration') AND p.prosecdef
+    AND has_function_privilege(p.oid, 'EXECUTE')
+  UNION
+  SELECT 'table ' || n.nspname || '.' || c.relname
+  FROM pg_class AS c JOIN pg_namespace AS n ON n.oid = c.relnamespace
+  WHERE n.nspname IN ('iu', 'cutter_governance', 'cutter_migration') AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+    AND (has_table_privilege(c.oid, 'INSERT,UPDATE,DELETE,TRUNCATE,TRIGGER')
+      OR has_any_column_privilege(c.oid, 'INSERT,UPDATE'))
+  UNION
+  SELECT 'role ' || r.rolname
+  FROM pg_roles AS r JOIN pg_roles AS me ON me.rolname = session_user
+  WHERE r.oid <> me.oid AND (me.rolsuper OR pg_has_role(r.oid, 'MEMBER'))
+) AS w
+ORDER BY w.what COLLATE "C"
+"""
+"""All that the login of this connection may do besides reading: functions, tables, other roles."""

@@ -9,7 +9,7 @@ from cutter_agent.errors import StopEvidenceMismatch
 from cutter_agent.evidence.merkle import HASH_BYTES, tree_root
 from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.orders import StoredUnit, VerifyRecord
-from cutter_agent.orchestrator.queries import DOCUMENT_TALLY, SOURCE_BYTES
+from cutter_agent.orchestrator.queries import DOCUMENT_TALLY, LOGIN_REACH, SOURCE_BYTES
 from cutter_agent.postgres.connect import Connection, select_on, translated
 from cutter_agent.postgres.statements import statement
 from cutter_agent.postgres.write import accepted
@@ -89,6 +89,10 @@ class LiveVerifier:
         with translated():
             row = self._connection.execute("SELECT session_user::text").fetchone()
         return "" if row is None else str(row[0])
+
+    @property
+    def reach(self) -> tuple[str, ...]:
+        return tuple(str(row["what"]) for row in select_on(self._connection)(LOGIN_REACH, {}))
 
     def source_bytes(self, source_version_id: str) -> bytes:
         with translated(), self._connection.cursor(binary=True) as cursor:

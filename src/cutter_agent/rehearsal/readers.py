@@ -10,7 +10,7 @@ from cutter_agent.errors import StopEvidenceMismatch, StopReplayConflict
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.merkle import tree_root
 from cutter_agent.orchestrator.effects import Effects
-from cutter_agent.orchestrator.grants import ROLE_VERIFY
+from cutter_agent.orchestrator.grants import ROLE_VERIFY, VERIFIER_REACH
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import (
     BackupLevel,
@@ -74,6 +74,7 @@ class RehearsalVerifier:
     """Reads the source through the facts, as another connection would, and the rows of the world."""
 
     role: Final = ROLE_VERIFY
+    reach: Final = VERIFIER_REACH
 
     def __init__(
         self, tables: Tables, source_bytes: Callable[[str], bytes], *, effects: Effects

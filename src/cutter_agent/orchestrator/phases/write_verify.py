@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
-from cutter_agent.errors import StopEvidenceMismatch
+from cutter_agent.errors import StopEvidenceMismatch, StopGrantDelta
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, seal, verify_envelope
 from cutter_agent.evidence.invariant import Evidence, invariant
 from cutter_agent.evidence.merkle import tree_root
 from cutter_agent.evidence.statement import CheckResult, VerifierClaim, verifier_statement
 from cutter_agent.orchestrator import ids
+from cutter_agent.orchestrator.grants import VERIFIER_REACH
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import VerifyRecord
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
@@ -21,6 +22,7 @@ from cutter_agent.orchestrator.ports import Verifier, VerifierSigner
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.states import Role
 
+REACH_SHOWN_MAX: Final = 40
 CHECKS: Final = ("source_is_the_pinned_one", "root_is_the_sealed_one", "every_leaf_equal")
 """What the verifier looks at, besides the two roots."""
 
@@ -42,6 +44,8 @@ class WriteVerified(Evidence):
     verifier_envelope_sha256: str
     signature_verifies: bool
     simulated: bool
+    verifier_reach: tuple[str, ...] = field(default=(), compare=False)
+    """All that its login might have changed; empty in runs from before it was looked at."""
 
     @invariant()
     def verify_once(self, recorded: LegBRecorded) -> bool:
@@ -56,6 +60,11 @@ class WriteVerified(Evidence):
             and self.verifier_key_id != recorded.executor_key_id
             and self.verifier_role != Role.EXECUTOR.value
         )
+
+    @invariant(stop=StopGrantDelta)
+    def verifier_changes_nothing_else(self) -> bool:
+        """The verifier's login may record its result and its step, and may change nothing else."""
+        return self.verifier_reach == VERIFIER_REACH
 
     @invariant()
     def verdict_pass(self, plan: CutPlanned, recorded: LegBRecorded) -> bool:
@@ -111,6 +120,7 @@ def write_verify(
         verifier_envelope_sha256=sha256_hex(envelope),
         signature_verifies=stated == statement,
         simulated=signer.simulated,
+        verifier_reach=verifier.reach[:REACH_SHOWN_MAX],
     )
 
 

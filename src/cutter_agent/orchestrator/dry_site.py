@@ -16,6 +16,7 @@ from cutter_agent.errors import (
     ApprovalConsumedAlready,
     ProductionExecutionNotAuthorized,
     StopEvidenceMismatch,
+    StopLockBusy,
     StopRunUnknown,
 )
 from cutter_agent.evidence.canonical import Json
@@ -282,9 +283,15 @@ class DrySite:
         events: Iterable[RunEvent],
         documents: Iterable[RunDocument],
     ) -> None:
+        added = tuple(events)
+        first = len(history.events) + 1
+        if [event.seq for event in added] != list(range(first, first + len(added))):
+            raise StopLockBusy(
+                "another process went on with this run meanwhile", run_id=history.header.run_id
+            )
         grown = replace(
             history,
-            events=(*history.events, *events),
+            events=(*history.events, *added),
             documents=(*history.documents, *documents),
             fence=fence,
         )

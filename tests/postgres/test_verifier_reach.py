@@ -7,7 +7,7 @@ from tests.live import approve, deploy, sql_as_owner
 from tests.runs import CHARTER, CODE
 
 from clusters.databases import Database
-from cutter_agent.errors import StopGrantDelta
+from cutter_agent.errors import StopInvariantFailed
 from cutter_agent.orchestrator import Mode
 from cutter_agent.orchestrator.grants import VERIFIER_REACH
 from cutter_agent.orchestrator.phases.write_verify import WriteVerified
@@ -55,7 +55,7 @@ def test_a_verifier_that_may_write_is_stopped_by_its_gate(
     with deployed.runner() as runner:
         run_id = runner.cut(document_id=CODE, mode=Mode.LIVE).run_id
         result = approve(deployed, runner, run_id)
-    assert (result.stop_code, result.exit_status) == (StopGrantDelta.code, 18)
+    assert (result.stop_code, result.exit_status) == (StopInvariantFailed.code, 13)
     context = deployed.context(run_id)
     assert context.stop is not None
     assert [each.id for each in context.stop.findings if not each.held] == [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
-from cutter_agent.errors import StopEvidenceMismatch, StopGrantDelta
+from cutter_agent.errors import StopEvidenceMismatch
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, seal, verify_envelope
 from cutter_agent.evidence.invariant import Evidence, invariant
@@ -61,7 +61,7 @@ class WriteVerified(Evidence):
             and self.verifier_role != Role.EXECUTOR.value
         )
 
-    @invariant(stop=StopGrantDelta)
+    @invariant()
     def verifier_changes_nothing_else(self) -> bool:
         """The verifier's login may record its result and its step, and may change nothing else."""
         return self.verifier_reach == VERIFIER_REACH

@@ -81,7 +81,7 @@ class Reader:
 
     def newest_run(self) -> str:
         """The id of the newest run, or the word for it while there is none."""
-        return max((path.name for path in self.folder.glob("home/runs/ictr-*")), default="RUN")
+        return max((path.stem for path in self.folder.glob("home/runs/ictr-*")), default="RUN")
 
 
 @pytest.fixture

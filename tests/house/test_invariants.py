@@ -229,7 +229,7 @@ def test_a_check_that_cannot_be_made_is_not_passed(evidence: Mapping[type, Evide
     step = next(step for step in PHASES if step.gate == "IG_WRITE_VERIFY")
     verdict = judge(evidence[step.yields], earlier={})
     assert not verdict.passed
-    asking = {f"{step.gate}.{each.name}" for each in step.yields.invariants if each.reads}
+    asking = {each.name for each in step.yields.invariants if each.reads}
     unmade = {f.id for f in verdict.findings if "could not be made" in f.because}
     assert unmade == asking == {f.id for f in verdict.findings if not f.held}
 

@@ -59,6 +59,6 @@ def test_a_verifier_that_may_write_is_stopped_by_its_gate(
     context = deployed.context(run_id)
     assert context.stop is not None
     assert [each.id for each in context.stop.findings if not each.held] == [
-        "IG_WRITE_VERIFY.verifier_changes_nothing_else"
+        "verifier_changes_nothing_else"
     ]
     assert context.get(WriteVerified) is None

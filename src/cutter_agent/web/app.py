@@ -17,9 +17,10 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from cutter_agent.errors import Stop, StopRefusedInput, StopUnexpected
-from cutter_agent.web import actions, sign_in
+from cutter_agent.web import actions, api, metrics, sign_in
 from cutter_agent.web.access import API, SignInNeeded, sign_in_url
 from cutter_agent.web.console import Console
+from cutter_agent.web.logs import Journal
 from cutter_agent.web.options import ServerOptions
 from cutter_agent.web.problems import (
     MEDIA_TYPE,
@@ -61,9 +62,13 @@ def create_app(desks: Desks, options: ServerOptions | None = None) -> FastAPI:
     app.state.console = console
     app.include_router(sign_in.router)
     app.include_router(actions.router)
+    app.include_router(metrics.router)
+    app.include_router(api.router)
+    app.openapi = lambda: api.description(app)  # type: ignore[method-assign]
     _include_pages(app)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
+    app.add_middleware(Journal)
     app.add_middleware(Shield, names=options.allowed_names, secure=options.secure)
     return app
 

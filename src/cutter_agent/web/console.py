@@ -7,6 +7,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.web.challenges import Challenges
+from cutter_agent.web.counts import Counts
 from cutter_agent.web.drives import Drives
 from cutter_agent.web.limits import Tries
 from cutter_agent.web.options import ServerOptions
@@ -33,7 +34,8 @@ class Console:
         self.sessions = Sessions()
         self.challenges = Challenges()
         self.tries = Tries()
-        self.drives = Drives(desks)
+        self.counts = Counts(desks)
+        self.drives = Drives(desks, self.counts.drive)
         self._lock = Lock()
         self._known: tuple[float, TrustPolicy | None, Settings] | None = None
 

@@ -116,13 +116,13 @@ class ConsoleDesk(Desk):
         self._sidecars = super().store()
         self._selects: dict[str, Select] = {}
 
-    def select(self, role: str) -> Select:
+    def select(self, role: str, *, application: str | None = None) -> Select:
         """A reader of rows under this role; over one connection however often it is asked for.
 
         A desk of a server lives as long as the server, and so would each of its connections.
         """
         if role not in self._selects:
-            self._selects[role] = super().select(role)
+            self._selects[role] = super().select(role, application=application)
         return self._selects[role]
 
     @cached_property

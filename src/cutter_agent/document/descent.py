@@ -11,13 +11,13 @@ from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import SPINE_LEVEL_MAX, Profile, Rule
 from cutter_agent.document.numbering import NO_RANK, SUB_MAX, roman_value
 from cutter_agent.document.path import Costs, best_path
-from cutter_agent.document.scan import Mark
+from cutter_agent.document.scan import Mark, read_as
 from cutter_agent.document.weights import Weigher
 
 BARE_COSTS: Final = {"rare": Costs(1.2, 4.0, 0.9, 2.5), "usual": Costs(0.3, 1.0, 0.3, 1.0)}
 _ROMAN_TURN: Final = 1.6
 """What speaks against reading (i) as a letter when (ii) comes next."""
-_NOT_BETWEEN: Final = ("before", "alone")
+_NOT_BETWEEN: Final = ("before", "alone", "above")
 
 
 class Descent:
@@ -41,7 +41,7 @@ class Descent:
         for index in self._profile.readings[mark.rule]:
             if self._profile.rules[index].place in _NOT_BETWEEN:
                 continue
-            rank = self._profile.rules[index].numbering.rank_of(mark.num)
+            rank = read_as(self._profile.rules[index], mark, self._profile.rules)
             if rank != NO_RANK:
                 result[index] = rank
         return result

@@ -35,9 +35,9 @@ GAPS: Final = ("rare", "usual", "any")
 """Missing numbers: they speak against a sequence, they are nothing special, there is none."""
 REGIONS: Final = ("", "all", "nothing")
 """A mark that begins a new region: its numbers start anew, or nothing in it is a unit."""
-PLACES: Final = ("anywhere", "behind", "before", "alone")
-"""Where it may stand: anywhere, behind the last word mark, before the first one, or only where
-the text has no articles by any word.
+PLACES: Final = ("anywhere", "behind", "before", "alone", "above")
+"""Where it may stand: anywhere, behind the last word mark, before the first one, only where the text
+has no articles by any word, or only close above articles.
 """
 SPINE_LEVEL_MAX: Final = 99
 """Levels of rules; bare numbers get the levels behind it, in the order in which they nest."""
@@ -45,13 +45,13 @@ SCOPES: Final = ("enacted_only", "all")
 _TOKEN_RE: Final = re.compile(r"[^\W_](?:[\w-]{0,30}[^\W_])?")
 PROFILE_NAME_RE: Final = re.compile(r"[a-z0-9][a-z0-9-]{0,40}")
 _SEPARATOR: Final = r"(?:[*_]{0,3}[.:)][*_]{0,3}|[*_]{0,3}(?![\w.]))"
-_END: Final = r"(?:[.:)．：](?![0-9])|[ \t]?[—–-](?![0-9])|(?![\w.]))[.]?[*_]{0,3}"
+_END: Final = r"(?:[.:)．：।۔։။](?![0-9])|[ \t]?[—–-](?![0-9])|(?![\w.]))[.]?[*_]{0,3}"
 _LEAD_HEADED: Final = r"\n[ \t]{0,3}(#{1,6}[ \t]{1,4})"
 _LEAD_MARKDOWN: Final = (
     r"\n[ \t]{0,60}(?:[-•·'’`ˆ^~_.,°]{1,3}[ \t]{1,2})?(#{1,6}[ \t]{1,4})?[*_]{0,3}"
 )
 _LEAD_PLAIN: Final = r"\n[ \t]{0,60}(#{1,6}[ \t]{1,4})?"
-_LEAD_INLINE: Final = r"[ \t]{0,2}()()"
+_LEAD_INLINE: Final = r"[ \t]{0,2}(?:[-–—―][ \t]{0,2})?()()"
 _QUOTE: Final = "([\"'“”„«»‘’『「]{0,2})"
 _FIRST_ARM_GROUP: Final = 3
 

@@ -7,6 +7,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from cutter_agent.document.alphabets import (
+    ABJAD,
+    HIJA,
+    OTHER_LETTERS,
+    PERSIAN,
+    arabic_place,
+    letter_numeral_value,
+    letter_place,
+    letter_rank,
+)
+from cutter_agent.document.ordinals import ordinal_value
 from cutter_agent.document.scripts import (
     CJK_NUMBER_PATTERN,
     DIGITS_PATTERN,
@@ -16,8 +27,6 @@ from cutter_agent.document.scripts import (
     cjk_pattern,
     cjk_value,
     digits_of,
-    letter_place,
-    ordinal_word_value,
 )
 
 SUB_MAX: Final = 65_536
@@ -71,11 +80,9 @@ _SUFFIX_RE: Final = re.compile(rf"(?={_BIS_PATTERN})({_BIS_PATTERN})$")
 _SUFFIX_LETTERS: Final = "abcdđefghijklmnopqrstuvwxyz"
 _SUFFIX_BASE: Final = len(_SUFFIX_LETTERS) + 1
 _BIS_ROOM: Final = len(_BIS) + 1
-_ZEROS_RE: Final = re.compile(r"^0+(?=[0-9])")
-_RAISED: Final = {ord(mark): f"-{value}" for value, mark in enumerate(SUPERSCRIPTS)}
 _ENDING_RE: Final = re.compile(r"(?<=[IVXLCDM])(?:er|re|ère)$")
-_PLAIN_RE: Final = re.compile(r"([0-9]+)(.*)")
-_SEGMENT_RE: Final = re.compile(r"[0-9]+|[^\W\d_]+")
+_DIGITS_RE: Final = re.compile(r"[0-9]+")
+_ORDINAL_SIGN_RE: Final = re.compile(r"^(?:[.]?[ºª°]|o(?!\w))[.]?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,35 +119,6 @@ def roman_value(numeral: str) -> int:
     return total
 
 
-def address_number(number: str, rank: int, numbering: Numbering) -> str:
-    """The number as addresses write it: no leading zeros or spaces, digits in ASCII, words counted."""
-    if not numbering.worded and number.isalnum() and number[0] != "0" and number.isascii():
-        return number
-    plain = digits_of(number).strip(" .:-–").translate(_RAISED)
-    if not numbering.worded:
-        return _ZEROS_RE.sub("", plain).replace(" ", "")
-    found = _PLAIN_RE.match(plain)
-    if found is None:
-        main, sub = divmod(max(rank, 0), SUB_MAX)
-        return f"{main}-{sub}" if sub else str(main) if main else plain.replace(" ", "")
-    digits, rest = found[1].lstrip("0") or "0", found[2].strip(" .:-–")
-    rest = "" if rest.casefold() in _ORDINAL_ENDINGS else rest.removeprefix("o ").lstrip("ºª° ")
-    joint = found[2][:1] if found[2][:1] in ("-", "–", ".", "/", "^") else ""
-    return f"{digits}{'-' if joint in ('–', '/', '^') else joint}{rest}" if rest else digits
-
-
-def sort_key(number: str, rank: int) -> str:
-    """The number in a form that sorts as the law counts: 9 before 12 before 12a before 13."""
-    if rank != NO_RANK:
-        main, sub = divmod(rank, SUB_MAX)
-        return f"{main:08d}" if sub == 0 else f"{main:08d}.{sub:05d}"
-    parts = [
-        f"{int(part):08d}" if part.isdigit() else part.casefold()
-        for part in _SEGMENT_RE.findall(number)
-    ]
-    return ".".join(parts)
-
-
 def _unranked(number: str) -> int:  # noqa: ARG001 -- it has no place, whatever it is
     return NO_RANK
 
@@ -158,8 +136,8 @@ def _suffix(letters: str) -> int:
     latin = _BIS.index(found[1]) + 1 if found is not None else 0
     rank = 0
     for letter in word[: found.start()] if found is not None else word:
-        place = _SUFFIX_LETTERS.find(letter)
-        rank = rank * _SUFFIX_BASE + place + 1 if place >= 0 else rank
+        place = _SUFFIX_LETTERS.find(letter) + 1 or min(letter_place(letter), _SUFFIX_BASE - 1)
+        rank = rank * _SUFFIX_BASE + place if place else rank
     return min(rank * _BIS_ROOM + latin, SUB_MAX // 2 - 1)
 
 
@@ -285,30 +263,53 @@ _ORDINALS_VI: Final = (
 
 
 def number_rank(number: str) -> int:
-    """Digits of any script, with an inserted part; Roman numerals; ordinal words."""
-    plain = digits_of(number).strip()
-    digits = re.match(r"[0-9]+", plain)
+    """Digits of any script, with an inserted part; Roman, Greek or Hebrew numerals; ordinal words."""
+    plain = number if number.isascii() else digits_of(number)
+    if plain.isdecimal():
+        return int(plain) * SUB_MAX
+    plain = plain.strip()
+    digits = _DIGITS_RE.match(plain)
     if digits is None:
-        word = ordinal_word_value(plain)
-        return word * SUB_MAX if word else _roman_or_arabic(_ENDING_RE.sub("", plain))
-    rest = plain[digits.end() :].strip(" .-–/)").removeprefix("^")
+        value = ordinal_value(plain)
+        if value is not None:
+            return value * SUB_MAX or 1
+        rank = _roman_or_arabic(_ENDING_RE.sub("", plain))
+        return rank if rank != NO_RANK else letter_numeral_value(plain) * SUB_MAX or NO_RANK
+    rest = inserted_part(plain[digits.end() :])
     rest = "".join(str(SUPERSCRIPTS.find(mark)) if mark in SUPERSCRIPTS else mark for mark in rest)
-    rest = "" if rest.casefold() in _ORDINAL_ENDINGS else rest.removeprefix("o ").lstrip("ºª° ")
     if rest.isdigit():
         return int(digits[0]) * SUB_MAX + min(int(rest), SUB_MAX // 2 - 1)
     return int(digits[0]) * SUB_MAX + min(_suffix(rest), SUB_MAX // 2 - 1)
 
 
+def inserted_part(rest: str) -> str:
+    """What stands behind the digits, without the signs of an ordinal; Arabic `repeated` is bis."""
+    rest = rest.strip(" .-–/)）").removeprefix("^")
+    if rest.casefold() in _ORDINAL_ENDINGS:
+        return ""
+    rest = _ORDINAL_SIGN_RE.sub("", rest).strip(" .-–/)")
+    return "bis" if rest.startswith(("مكرر", "مکرر")) else rest
+
+
+def _grein(number: str) -> int:
+    """The Icelandic way: a letter behind the word is an article put in."""
+    digits, _, letter = number.partition(". gr.")
+    return _arabic_suffix(digits + letter.strip())
+
+
 def ordinal_word_rank(number: str) -> int:
     """The place of an ordinal word of any of the known languages."""
-    value = ordinal_word_value(number)
-    return value * SUB_MAX if value else NO_RANK
+    value = ordinal_value(number)
+    return NO_RANK if value is None else value * SUB_MAX or 1
 
 
 def letter_any_rank(letters: str) -> int:
     """The place of a letter in the alphabet of its own script."""
-    place = letter_place(letters)
-    return place * SUB_MAX if place else NO_RANK
+    return letter_rank(letters, SUB_MAX) or NO_RANK
+
+
+def _arabic_letters(order: str) -> Callable[[str], int]:
+    return lambda letters: arabic_place(letters, order) * SUB_MAX or NO_RANK
 
 
 def cjk_rank(number: str) -> int:
@@ -357,9 +358,14 @@ _NUMBERINGS: Final = (
     Numbering("code", r"[A-Z][A-Z0-9]{0,7}(?:-[A-Z0-9]{1,8}){1,3}", _unranked),
     Numbering("codified", r"[0-9]{1,3}(?:\.[0-9A-ZĐ]{1,6}){2,6}", _unranked),
     Numbering("number", NUMBER_PATTERN, number_rank, worded=True),
+    Numbering("grein", r"[0-9]{1,4}[.] gr[.](?: [a-z](?=[.]))?", _grein, worded=True),
     Numbering("digits", DIGITS_PATTERN, number_rank, worded=True),
     Numbering("ordinal-word", ORDINAL_WORD_PATTERN, ordinal_word_rank, worded=True),
-    Numbering("letter-any", r"[a-zà-žα-ωа-яѐ-џ]{1,2}", letter_any_rank),
+    Numbering("letter-any", rf"(?:[a-zà-žα-ωа-яѐ-џ]{{1,2}}|[{OTHER_LETTERS}])", letter_any_rank),
+    *(
+        Numbering(f"letter-{name}", rf"(?:الف|[{order}أهـ]ـ?)", _arabic_letters(order))
+        for name, order in (("abjad", ABJAD), ("hija", HIJA), ("persian", PERSIAN))
+    ),
     Numbering("digits-wide", r"[０-９]{1,3}", number_rank, worded=True),
     Numbering("circled", r"[①-⑳]", _circled, worded=True),
     Numbering("cjk-number", CJK_NUMBER_PATTERN, cjk_rank, worded=True),

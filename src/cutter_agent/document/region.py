@@ -10,10 +10,11 @@ from typing import Final
 from cutter_agent.document.choice import Choice
 from cutter_agent.document.descent import BARE_COSTS, Descent, split_at
 from cutter_agent.document.grammar import Profile, Rule
+from cutter_agent.document.nesting import headers_here, levels_here
 from cutter_agent.document.numbering import NO_RANK, SUB_MAX
 from cutter_agent.document.path import Costs, best_path
 from cutter_agent.document.quotation import Stretches
-from cutter_agent.document.scan import Mark
+from cutter_agent.document.scan import Mark, read_as
 from cutter_agent.document.weights import Weigher
 
 _WORDS: Final = {
@@ -54,6 +55,7 @@ class Region:
         self._choice = choice
         self._spine: list[Mark] = []
         self._left: list[Mark] = []
+        self._levels: dict[int, int] = {}
 
     def run(self) -> None:
         """Accepts or refuses every mark of the region."""
@@ -70,13 +72,23 @@ class Region:
                 through.setdefault(mark.rule, []).append(mark)
             else:
                 self._left.append(mark)
-        order = sorted(through, key=lambda i: (rules[i].chain != "document", rules[i].level))
+        for index, (header, read) in headers_here(through, self._profile).items():
+            del through[index]
+            through[header] = read
+        self._levels = levels_here(through, rules, self._weigher)
+        for index, level in self._levels.items():
+            through[index] = [mark._replace(level=level) for mark in through[index]]
+        order = sorted(through, key=lambda i: (rules[i].chain != "document", self._level(i)))
         for index in order:
             self._words(index, through[index])
         self._alone()
         self._spine.sort(key=_START)
         end = self._behind(behind)
         self._bare(end)
+
+    def _level(self, index: int) -> int:
+        """The rule's level in this region."""
+        return self._levels.get(index, self._rules[index].level)
 
     def _keep(self, mark: Mark, good: bool) -> None:  # noqa: FBT001 -- the verdict itself
         if good:
@@ -89,7 +101,8 @@ class Region:
         """Chooses the marks of one keyword rule, through the region or within each parent."""
         rule = self._rules[index]
         groups = [marks]
-        walls = sorted(mark.start for mark in self._spine if mark.level < rule.level)
+        level = self._level(index)
+        walls = sorted(mark.start for mark in self._spine if mark.level < level)
         if rule.chain == "parent" or (rule.chain == "auto" and self._restarts(marks, walls, rule)):
             groups = split_at(marks, walls)
             if rule.chain == "auto":
@@ -155,7 +168,7 @@ class Region:
                 mark._replace(rule=index, rank=rank, level=rule.level)
                 for mark in pool
                 if (mark.rule == index or index in readings[mark.rule])
-                and (rank := rule.numbering.rank_of(mark.num)) != NO_RANK
+                and (rank := read_as(rule, mark, rules)) != NO_RANK
             ]
             chosen = [ranked[i] for i in self._path(ranked, rule)] if ranked else []
             if len(chosen) >= max(_ALONE_MIN, len(best) + 1):
@@ -244,7 +257,7 @@ class Region:
         index = early[0] if early else -1
         for mark in marks:
             like = mark.rule == index or index in self._profile.readings[mark.rule]
-            rank = rules[index].numbering.rank_of(mark.num) if early and like else NO_RANK
+            rank = read_as(rules[index], mark, rules) if early and like else NO_RANK
             if rank == NO_RANK:
                 self._choice.refuse(mark, "a bare number with nothing above it")
             else:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from cutter_agent.document.grammar import Profile
-from cutter_agent.document.numbering import NO_RANK
+from cutter_agent.document.grammar import Profile, Rule
+from cutter_agent.document.numbering import NO_RANK, SUB_MAX
 
 HEADING_CHARACTERS_MAX: Final = 300
 """A line longer than this behind a mark is a paragraph, not a heading."""
 INLINE_MAX: Final = 6
 """Most labels that may stand behind another one on its line."""
+_HEADED_RE: Final = re.compile(r"[^\n]{1,160}?[.:]?[ \t]?[—―](?=[ \t]{0,2}[(（]1[)）])")
+_BRACKETED_RE: Final = re.compile(r"[ \t]?[(（][^()（）\n]{1,80}[)）](?=[ \t]{0,2}①)")
 _FENCE_RE: Final = re.compile(r"\n[ ]{0,3}(`{3,}|~{3,})([^\n]*)")
 _FRONT_MATTER_RE: Final = re.compile(r"\n---[ \t]{0,8}\n")
 _FRONT_MATTER_CHARACTERS_MAX: Final = 65_536
@@ -88,9 +90,27 @@ def scan(shadow: str, profile: Profile) -> list[Mark]:
             num, rank = "", NO_RANK
         end = found.end()
         marks.append(Mark(found.start() + 1, end, index, num, rank, level, found[2], bool(hashes)))
-        if profile.inline is not None and not (rule.keyword and shadow[end : end + 1] == "("):
-            marks += _beside(shadow, profile, end)
+        if profile.inline is not None:
+            place = _inside(shadow, rule, end) if rule.kind == "article" else end
+            if place == end and rule.keyword and shadow[end : end + 1] == "(":
+                continue
+            marks += _beside(shadow, profile, place)
     return marks
+
+
+def _inside(shadow: str, rule: Rule, end: int) -> int:
+    """Where the first paragraph of an article may begin on the article's own line.
+
+    Behind a heading and a dash (`1. Title.—(1) …`), or behind a heading in brackets where a number
+    has an end of its own (`제2조(정의) ① …`).
+    """
+    headed = _HEADED_RE.match(shadow, end)
+    if headed is not None:
+        return headed.end()
+    if rule.numbering.name.startswith("cjk"):
+        bracketed = _BRACKETED_RE.match(shadow, end)
+        return end if bracketed is None else bracketed.end()
+    return end
 
 
 def _beside(shadow: str, profile: Profile, place: int) -> list[Mark]:
@@ -105,9 +125,18 @@ def _beside(shadow: str, profile: Profile, place: int) -> list[Mark]:
         num = found[found.lastindex + 1] if numbered else ""
         rank = rule.numbering.rank(num) if numbered else NO_RANK
         start = found.start(found.lastindex)
+        if shadow[start].isdigit() and rank != SUB_MAX:
+            break
         marks.append(Mark(start, found.end(), index, num, rank, rule.level, "", headed=False))
         place = found.end()
     return marks
+
+
+def read_as(rule: Rule, mark: Mark, rules: Sequence[Rule]) -> int:
+    """The rank of a mark's number under this rule, or NO_RANK."""
+    if rule.numbering is rules[mark.rule].numbering:
+        return mark.rank
+    return rule.numbering.rank_of(mark.num)
 
 
 def front_matter_end(shadow: str) -> int:
@@ -157,7 +186,7 @@ def heading_of(shadow: str, mark: Mark, *, next_line: bool, limit: int) -> str:
         limit: the shadow position that the heading may not pass.
     """
     end = shadow.find("\n", mark.label_end)
-    end = len(shadow) if end < 0 else end
+    end = min(limit, len(shadow) if end < 0 else end)
     heading = shadow[mark.label_end : min(end, mark.label_end + HEADING_CHARACTERS_MAX + 40)]
     heading = heading.lstrip(_TRIM_LEFT).rstrip(_TRIM_RIGHT)
     if not heading and next_line:

@@ -10,7 +10,7 @@ from typing import Final
 
 from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import Profile, Rule
-from cutter_agent.document.numbering import address_number, sort_key
+from cutter_agent.document.printed_number import address_number, sort_key
 from cutter_agent.document.scan import Mark, heading_of
 from cutter_agent.document.status import (
     UNKNOWN,

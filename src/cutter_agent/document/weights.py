@@ -57,7 +57,7 @@ class Weigher:
         shadow = self._shadow
         weight = PLAIN + self._before(mark, rule)
         if rule.keyword:
-            weight += _behind(shadow, mark)
+            weight += _behind(shadow, mark, closed=rule.numbering.name.startswith("cjk"))
             if mark.headed:
                 weight += _HEADED
             elif shadow[mark.start] in _BULLETS:
@@ -107,8 +107,11 @@ def _is_wrapped(shadow: str) -> bool:
     return long * 8 < lines
 
 
-def _behind(shadow: str, mark: Mark) -> float:
-    """What follows the label: a heading, or a sentence in which it is a reference."""
+def _behind(shadow: str, mark: Mark, *, closed: bool) -> float:
+    """What follows the label: a heading, or a sentence in which it is a reference.
+
+    A closed label has an end of its own (第…条), so a bracket behind it is a heading.
+    """
     end = shadow.find("\n", mark.label_end)
     end = len(shadow) if end < 0 else end
     rest = shadow[mark.label_end : min(end, mark.label_end + 200)]
@@ -119,7 +122,7 @@ def _behind(shadow: str, mark: Mark) -> float:
     if not tail:
         return _ALONE
     first = tail[0]
-    cited = rest[0] == "(" and label_last.isalnum() and label_last.isascii()
+    cited = not closed and rest[0] == "(" and label_last.isalnum() and label_last.isascii()
     if first in _RANGE_FIRST and _RANGE_RE.fullmatch(tail):
         weight = 0.0
     elif any(leader in rest for leader in _LEADERS):

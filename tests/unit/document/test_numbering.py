@@ -2,7 +2,8 @@
 
 import pytest
 
-from cutter_agent.document.numbering import NO_RANK, NUMBERINGS, SUB_MAX, roman_value, sort_key
+from cutter_agent.document.numbering import NO_RANK, NUMBERINGS, SUB_MAX, roman_value
+from cutter_agent.document.printed_number import sort_key
 
 
 @pytest.mark.parametrize(

@@ -136,9 +136,7 @@ class Sidecars:
         return data[: int(place)] + rest
 
     def _machine(self) -> Machine:
-        explorer = self._explorer
-        explorer.life(explorer.root)
-        return Machine(explorer.moments[-1].copy())
+        return Machine(self._explorer.moments[-1].copy())
 
     def _sidecar(self, machine: Machine) -> tuple[str, bytes]:
         files = machine.disk.content.files()

@@ -7,6 +7,7 @@ from typing import Final
 
 from cutter_agent.bootstrap.torture.audits import Rows as AuditedRows
 from cutter_agent.bootstrap.torture.audits import Units, planned, row_faults
+from cutter_agent.bootstrap.torture.crashes import Played
 from cutter_agent.bootstrap.torture.machine import CODE, PROFILE, RUNS, TEXT
 from cutter_agent.files.durable import Folder
 from cutter_agent.orchestrator.effects import Effects, Hook
@@ -58,7 +59,7 @@ class NaiveWriter:
             self._folder.replace(name, json.dumps(value).encode())
 
 
-def play_naive(content: Content, hook: Hook) -> tuple[str, str]:
+def play_naive(content: Content, hook: Hook) -> Played:
     """The naive writer goes on from this content to its end; the same audit judges it."""
     expected = planned(TEXT.encode(), CODE, PROFILE)
     writer = NaiveWriter(MemoryDisk(content), hook, expected)
@@ -71,7 +72,9 @@ def play_naive(content: Content, hook: Hook) -> tuple[str, str]:
         results=tuple(row[0] for row in tables["results"]),
         spent=(),
     )
-    return "done", "; ".join(row_faults(rows, expected, closed=True))
+    return Played(
+        over=True, outcome="done", fault="; ".join(row_faults(rows, expected, closed=True))
+    )
 
 
 def _pairs(rows: list[list[str]]) -> Units:

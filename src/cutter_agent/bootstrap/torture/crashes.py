@@ -1,8 +1,8 @@
 """Crashes: a process that ends at any effect, and another that goes on from what it left behind.
 
 What a dry run's process leaves is what lies on the disk, so two crashes that leave the same files have
-the same future. Each such state is played to its end once; every schedule that leads there shares what
-came of it.
+the same future. From each such state a process is played once; every schedule that leads there shares
+what came of it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from cutter_agent.bootstrap.torture.audits import audit, outcome
-from cutter_agent.bootstrap.torture.machine import CODE, PROFILE, TEXT, Machine
+from cutter_agent.bootstrap.torture.machine import CALLS_MAX, CODE, PROFILE, TEXT, Machine
 from cutter_agent.bootstrap.torture.schedules import Wanted, spread
 from cutter_agent.errors import Stop
 from cutter_agent.orchestrator.effects import Hook
@@ -30,57 +30,70 @@ _COUNTERS: Final = ("fence", "revision", "sha256")
 
 _SAVED: Final = re.compile(r"after fsync folder ictr-[0-9TZ]+-[0-9a-f]{8}\.json")
 
-Play = Callable[[Content, Hook], tuple[str, str]]
-"""Goes on from a content to the end; returns what came of it, and what is wrong with it or nothing."""
 
+@dataclass(frozen=True, slots=True)
+class Played:
+    """How one process ended.
 
-@dataclass(slots=True)
-class Life:
-    """One life of a process, from a content to its end: what a crash at each effect leaves."""
+    Attributes:
+        over: whether there is nothing left to be done.
+        outcome: what came of it then.
+        fault: what is wrong with it then, or nothing.
+    """
 
-    states: list[str] = field(default_factory=list)
-    """The state after each effect, by its digest."""
-    names: list[str] = field(default_factory=list)
+    over: bool
     outcome: str = ""
     fault: str = ""
 
 
+Play = Callable[[Content, Hook], Played]
+"""One process goes on from a content, which it changes in place."""
+
+
+@dataclass(slots=True)
+class Life:
+    """What a crash at each effect leaves, until all is done."""
+
+    states: list[str] = field(default_factory=list)
+    """The state after each effect, by its digest."""
+    names: list[str] = field(default_factory=list)
+    end: str = ""
+    """The state when the process ended by itself."""
+    played: Played = Played(over=False)
+
+
 class Explorer:
-    """Plays lives, each state's once."""
+    """Plays processes, each from one state and from each state once; a run is a chain of them."""
 
     def __init__(self, play: Play) -> None:
         self._play = play
         self._contents: dict[str, Content] = {}
         self._lives: dict[str, Life] = {}
+        self._chains: dict[str, Life] = {}
         self.moments: list[Content] = []
         """The disk after each effect of the undisturbed run, with what of it is durable."""
         self.root = self._keep(Content())
+        self._undisturbed()
 
     @property
     def played(self) -> int:
-        """How many lives were really played."""
+        """How many processes were really played."""
         return len(self._lives)
 
     def life(self, state: str) -> Life:
-        """The life that begins from this state."""
-        if state not in self._lives:
-            content = self._contents[state].copy()
-            life = Life()
-            stamps: list[int] = []
-
-            def hook(name: str) -> None:
-                if not stamps or stamps[-1] != content.stamp:
-                    life.states.append(self._keep(content))
-                else:
-                    life.states.append(life.states[-1])
-                stamps.append(content.stamp)
-                if state == self.root:
-                    self.moments.append(content.copy())
-                life.names.append(name)
-
-            life.outcome, life.fault = self._play(content, hook)
-            self._lives[state] = life
-        return self._lives[state]
+        """Everything from this state to the end, as nobody disturbs it."""
+        if state not in self._chains:
+            chain, here = Life(), state
+            for _ in range(CALLS_MAX):
+                one = self._one(here)
+                chain.states += one.states
+                chain.names += one.names
+                chain.end, chain.played = one.end, one.played
+                if one.played.over or one.end == here:
+                    break
+                here = one.end
+            self._chains[state] = chain
+        return self._chains[state]
 
     def content(self, state: str) -> Content:
         """What lies on the disk in this state."""
@@ -88,16 +101,42 @@ class Explorer:
 
     def verdict(self, state: str) -> str | None:
         """What is bad about the end of a run that goes on from this state."""
-        life = self.life(state)
-        if life.fault:
-            return life.fault
-        if life.outcome != self.life(self.root).outcome:
+        played = self.life(state).played
+        if not played.over:
+            return "it does not come to its end"
+        if played.fault:
+            return played.fault
+        if played.outcome != self.life(self.root).played.outcome:
             return "it ends otherwise than the undisturbed run"
         return None
 
     def judge(self, content: Content) -> str | None:
         """The same for a content that no life led to."""
         return self.verdict(self._keep(content))
+
+    def _one(self, state: str) -> Life:
+        if state not in self._lives:
+            content = self._contents[state].copy()
+            life = Life()
+            stamps: list[int] = []
+
+            def hook(name: str) -> None:
+                same = bool(stamps) and stamps[-1] == content.stamp
+                life.states.append(life.states[-1] if same else self._keep(content))
+                stamps.append(content.stamp)
+                life.names.append(name)
+
+            life.played = self._play(content, hook)
+            life.end = self._keep(content)
+            self._lives[state] = life
+        return self._lives[state]
+
+    def _undisturbed(self) -> None:
+        """Play the run once more, undisturbed, and keep the disk as it is after each effect."""
+        content = Content()
+        for _ in range(CALLS_MAX):
+            if self._play(content, lambda _name: self.moments.append(content.copy())).over:
+                return
 
     def _keep(self, content: Content) -> str:
         state = digest_of(content)
@@ -142,15 +181,14 @@ def _without_counters(sidecar: bytes) -> bytes:
     return json.dumps(value, sort_keys=True).encode()
 
 
-def play_dry(content: Content, hook: Hook) -> tuple[str, str]:
-    """A dry run is taken to its end from this content."""
+def play_dry(content: Content, hook: Hook) -> Played:
+    """A person's next step with a dry run, from this content."""
     machine = Machine(content)
-    ended = machine.finish(hook)
-    faults = audit(machine, TEXT.encode(), CODE, PROFILE)
+    ended = machine.step(hook)
     if ended.result is None or not ended.result.context.over:
-        faults.append(f"the run does not come to its end: {ended.code}")
-        return "", "; ".join(faults)
-    return outcome(ended.result.context), "; ".join(faults)
+        return Played(over=False)
+    faults = audit(machine, TEXT.encode(), CODE, PROFILE)
+    return Played(over=True, outcome=outcome(ended.result.context), fault="; ".join(faults))
 
 
 class CrashPoints:
@@ -227,7 +265,6 @@ class PowerLoss:
         """Lose the power, find nothing acknowledged lost, and go on to the end."""
         point = int(schedule.partition(":")[0])
         explorer = self._explorer
-        explorer.life(explorer.root)
         chance = random.Random(schedule)  # noqa: S311 - as above
         left = explorer.moments[point - 1].without_power(chance)
         return self._lost(point, left) or explorer.judge(left)

@@ -15,6 +15,7 @@ from tests.audit import audit, outcome
 from tests.live import Deployed, approver_of, finish, step_on
 from tests.own_server import kill_server, own_home, up
 from tests.runs import CHARTER, CODE
+from tests.sockets import forward, hang_up
 from tests.stages import READY, SG_1, SG_2, Stages, staged
 
 from clusters.databases import Database
@@ -89,21 +90,6 @@ class Middleman:
         with self._lock:
             self.commits += 1
             return self.commits == self.lose
-
-
-def forward(source: socket.socket, target: socket.socket) -> None:
-    """What one side says reaches the other, until it says no more."""
-    with suppress(OSError):
-        while data := source.recv(SOCKET_BYTES):
-            target.sendall(data)
-    hang_up(target)
-
-
-def hang_up(each: socket.socket) -> None:
-    """The socket is closed, and whoever waits at it is told."""
-    with suppress(OSError):
-        each.shutdown(socket.SHUT_RDWR)
-    each.close()
 
 
 class Behind(Deployed):

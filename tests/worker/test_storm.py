@@ -47,4 +47,6 @@ def test_a_storm_of_kills_leaves_every_document_cut_once(
                 assert in_force(deployed, code) == planned(laws[code], code, PROFILE)
             no_secret(deployed)
     rate = documents / storm.took_s
-    tell(f"{documents} documents in {storm.took_s:.0f} s: {rate:.2f} a second, both approvals of each included\n")
+    tell(
+        f"{documents} documents in {storm.took_s:.0f} s: {rate:.2f} a second, both approvals of each included\n"
+    )

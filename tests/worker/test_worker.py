@@ -1,21 +1,33 @@
 """Workers: what is handed over or approved is driven, whoever dies on the way; a hint is never needed."""
 
+import os
+import pwd
+import shutil
 import signal
+import socket
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 
 import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from tests.audit import audit, rows
 from tests.live import Deployed, deploy, finish
 from tests.runs import CHARTER, CODE
+from tests.sockets import forward, hang_up
 
 from clusters.databases import Database
 from cutter_agent.bootstrap import Desk
+from cutter_agent.bootstrap.home import DATABASE_VARIABLE
 from cutter_agent.bootstrap.working import hand_over, install_queue
 from cutter_agent.errors import StopRefusedInput
+from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.grants import ROLE_READER
+from cutter_agent.orchestrator.run_context import RunContext
+from cutter_agent.postgres.embedded import Server
 from cutter_agent.worker.loop import Worker
 from worker.fleet import (
     await_halt,
@@ -171,6 +183,92 @@ def test_a_run_that_kills_every_driver_is_left_to_people(deployed: Deployed, des
         assert last.wait(60) == 0
     assert fence(deployed) == 3
     assert finish(deployed, deployed.run_ids()[0]).state.value == "closeout_reported"
+
+
+def test_a_signature_left_in_the_folder_by_ssh_keygen_is_found_without_any_command(
+    deployed: Deployed, desk: Desk
+) -> None:
+    run_id, _ = hand_over(desk, CODE)
+    with worker(deployed.environ):
+        until("it waits", lambda: waits(desk, run_id) == "SG_1")
+        deployed.sign(run_id, "alice")
+        until("it waits again", lambda: waits(desk, run_id) == "SG_2")
+
+
+def waits(desk: Desk, run_id: str) -> str | None:
+    """The gate that the run waits at."""
+    request = waiting_request(RunContext(desk.load(run_id)))
+    return None if request is None else request.gate.name
+
+
+def test_a_signature_that_does_not_count_is_not_tried_again_and_the_right_one_is(
+    deployed: Deployed, desk: Desk
+) -> None:
+    run_id, _ = hand_over(desk, CODE)
+    with worker(deployed.environ):
+        until("it waits", lambda: waits(desk, run_id) == "SG_1")
+        deployed.sign(run_id, "alice", message=b"something else")
+        stops = "SELECT count(*) FROM cutter_governance.run_event WHERE kind = 'stop'"
+        until("it is refused", lambda: rows(deployed, stops) == [(2,)])
+        tries = fence(deployed)
+        reader = desk.select(ROLE_READER)
+        (path,) = (desk.runs_dir / run_id).glob("*.sig")
+        path.unlink()
+        until("alice signs the request", lambda: sign_all(desk, reader) == 1)
+        until("it waits again", lambda: waits(desk, run_id) == "SG_2")
+        assert fence(deployed) <= tries + 3
+    assert rows(deployed, "SELECT gate FROM cutter_governance.approval_use") == [
+        ("SG_1_cut_authz",)
+    ]
+
+
+class Pooler:
+    """Stands before the server as a pooler does: it tells a client its own number, not the session's."""
+
+    def __init__(self, server: Server, folder: Path) -> None:
+        name = f".s.PGSQL.{server.port}"
+        self._behind = str(server.socket_dir / name)
+        self._front = socket.socket(socket.AF_UNIX)
+        self._front.bind(str(folder / name))
+        self._front.listen(8)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def close(self) -> None:
+        """Nothing passes any more."""
+        hang_up(self._front)
+
+    def _accept(self) -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = self._front.accept()
+                server = socket.socket(socket.AF_UNIX)
+                server.connect(self._behind)
+                threading.Thread(target=forward, args=(client, server), daemon=True).start()
+                threading.Thread(target=self._back, args=(server, client), daemon=True).start()
+
+    def _back(self, server: socket.socket, client: socket.socket) -> None:
+        with suppress(OSError):
+            while data := server.recv(65_536):
+                # BackendKeyData: K, a length of 12, the process, a key (docs: Message Formats).
+                place = data.find(b"K\x00\x00\x00\x0c")
+                number = data[place + 5 : place + 9]
+                client.sendall(data.replace(number, b"\x00\x00\x00\x07") if place >= 0 else data)
+        hang_up(client)
+        hang_up(server)
+
+
+def test_a_worker_behind_a_pooler_is_refused(deployed: Deployed, tmp_path: Path) -> None:
+    folder = Path(tempfile.mkdtemp(prefix="cutter-"))
+    pooler = Pooler(deployed.database.server, folder)
+    try:
+        parts = conninfo_to_dict(deployed.database.conninfo())
+        front = {"host": str(folder), "requirepeer": pwd.getpwuid(os.geteuid()).pw_name}
+        url = make_conninfo("", **{**parts, **front})
+        with pytest.raises(StopRefusedInput, match="a pooler stands between"):
+            Worker({**deployed.environ, DATABASE_VARIABLE: url}, 1, lambda kind, fields: None).run()
+    finally:
+        pooler.close()
+        shutil.rmtree(folder)
 
 
 def test_without_the_engine_or_its_queue_a_worker_says_what_to_install(

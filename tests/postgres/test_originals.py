@@ -38,7 +38,7 @@ def offered(page: bytes = PAGE, *, version: int = 1) -> NewSource:
 def test_file_text_and_map_are_kept_together(database: Database) -> None:
     source = offered()
     added = add_source(login(database, "cutter_admin"), source)
-    assert original_of(login(database, "cutter_reader"), added.source_version_id) == PAGE
+    assert original_of(login(database, "cutter_reader"), added.source_version_id) == source.original
     with session(database) as connection:
         text = one(connection, "SELECT body FROM iu.source_version")
         kept = one(connection, "SELECT map_body FROM iu.source_version")

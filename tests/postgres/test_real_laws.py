@@ -1,6 +1,7 @@
 """Real laws of many countries and formats, cut live through both gates with real signatures."""
 
 import io
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -122,10 +123,25 @@ def check(
     assert len(stored) >= law.units_min
     assert in_force(deployed, law.code) == planned(text, law.code, law.profile)
     assert at.json("verify", run_id)["ok"]
+    check_place(at, law.code, stored[-1][0], source)
     exported = folder / "exported"
     at.json("export", law.code, "--source", "-o", str(exported))
     assert exported.read_bytes() == source
     audit(deployed, text, code=law.code, profile=law.profile)
+
+
+def check_place(at: Terminal, code: str, address: str, source: bytes) -> None:
+    """The file's bytes that a unit is told to be from have its number of lines; print has page and line."""
+    told = at.json("source", "show", code, "--unit", address)
+    assert (told["schema"], told["address"]) == ("cutter.source-place/1", address)
+    place = told["place"]
+    if "bytes" in place:
+        start, end = place["bytes"]
+        first, last = place["lines"]
+        assert source[start:end].strip()
+        assert last - first == source[start : end - 1].count(b"\n")
+    else:
+        assert re.match(r"/document/body/|page \d+ line \d+$", place["from"])
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.code)

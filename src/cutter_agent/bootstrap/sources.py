@@ -146,11 +146,11 @@ def add_source(desk: Desk, offer: Offer, marked: MarkedText | None = None) -> St
     return Stored(added, sha256, title, marked)
 
 
-def original_bytes(desk: Desk, source_version_id: str) -> bytes | None:
-    """The file that a stored text was read from, or None where the text is the file."""
-    from cutter_agent.postgres.deployment import original_of
+def original_of(desk: Desk, source_version_id: str) -> Original | None:
+    """The file that a stored text was read from, with its map; None where the text is the file."""
+    from cutter_agent.postgres.deployment import original_of as found
 
-    return original_of(desk.access.login(ROLE_READER), source_version_id)
+    return found(desk.access.login(ROLE_READER), source_version_id)
 
 
 def _original(offer: Offer) -> Original | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_left
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,9 +13,9 @@ from cutter_agent.files.readers.reading import format_of, read_apart
 
 if TYPE_CHECKING:
     from cutter_agent.document.grammar import Profile
-    from cutter_agent.document.units import MarkedText
+    from cutter_agent.document.units import MarkedText, Unit
     from cutter_agent.evidence.canonical import Json
-    from cutter_agent.files.readers.extracted import Extracted
+    from cutter_agent.files.readers.extracted import Extracted, SourceMap
 
 
 def read_document(path: Path) -> tuple[bytes, bytes, Extracted | None]:
@@ -56,10 +58,32 @@ def extraction_json(extracted: Extracted) -> dict[str, Json]:
     }
 
 
-def places_of(marked: MarkedText, extracted: Extracted) -> list[dict[str, Json]]:
-    """Return where each unit begins and ends in the source: element paths, or page and line."""
-    spans = extracted.spans
-    return [
-        {"from": spans.place_of(unit.start), "to": spans.place_of(max(unit.start, unit.end - 1))}
-        for unit in marked.units
-    ]
+def places_of(marked: MarkedText, spans: SourceMap, source: bytes) -> list[dict[str, Json]]:
+    """Return where each unit begins and ends in the source, in the order of the units."""
+    lines = LineNumbers(source)
+    return [place_of(unit, spans, lines) for unit in marked.units]
+
+
+def place_of(unit: Unit, spans: SourceMap, lines: LineNumbers) -> dict[str, Json]:
+    """Return the unit's place: element paths or page and line, and bytes and lines where they are known."""
+    place: dict[str, Json] = {
+        "from": spans.place_of(unit.start),
+        "to": spans.place_of(max(unit.start, unit.end - 1)),
+    }
+    under = spans.source_span(unit.start, unit.end)
+    if under is not None:
+        place["bytes"] = [*under]
+        place["lines"] = [*lines.of(under)]
+    return place
+
+
+class LineNumbers:
+    """The numbers of the lines of a file, from 1."""
+
+    def __init__(self, source: bytes) -> None:
+        self._ends = [found.start() for found in re.finditer(b"\n", source)]
+
+    def of(self, span: tuple[int, int]) -> tuple[int, int]:
+        """Return the first and the last line that the bytes are on."""
+        start, end = span
+        return bisect_left(self._ends, start) + 1, bisect_left(self._ends, max(start, end - 1)) + 1

@@ -116,7 +116,7 @@ def _of_file(file: Path, code: str | None, profile: str | None) -> _Given:
 
 def _stored(code: str, out: Output) -> _Given:
     """The units of the newest source version that the database holds."""
-    from cutter_agent.bootstrap.sources import original_bytes
+    from cutter_agent.bootstrap.sources import original_of
     from cutter_agent.document.grammar import parse_profile
     from cutter_agent.document.marks import mark_text
 
@@ -127,12 +127,12 @@ def _stored(code: str, out: Output) -> _Given:
         if found is None or version is None:
             raise StopDocumentUnknown(f"no document is called {code[:80]!a}", document_id=code)
         text = facts.source_bytes(version.source_version_id)
-        original = original_bytes(desk, version.source_version_id)
+        original = original_of(desk, version.source_version_id)
     marked = mark_text(text, parse_profile(version.profile_toml), code=code)
     return _Given(
         code,
         found.title,
-        text if original is None else original,
+        text if original is None else original.body,
         text,
         marked,
         version.version_no,

@@ -48,7 +48,7 @@ def mark(
     from cutter_agent.document.report import mark_json, tree_text
     from cutter_agent.evidence.merkle import leaf_hash, tree_root
 
-    _, source, extracted = read_document(file)
+    original, source, extracted = read_document(file)
     chosen = choose_profile(source, profile)
     try:
         marked = mark_document(
@@ -73,7 +73,7 @@ def mark(
         document["detection"] = detection_json(chosen)
         if extracted is not None:
             document["extraction"] = extraction_json(extracted)
-            document["places"] = places_of(marked, extracted)
+            document["places"] = places_of(marked, extracted.spans, original)
         out.data(document, lambda: _summary(file, marked, root, chosen, out.columns))  # type: ignore[arg-type]
     if extracted is not None:
         left_out = ", ".join(f"{count} {seen(name)}" for name, count in extracted.left_out)

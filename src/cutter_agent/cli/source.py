@@ -105,12 +105,21 @@ def list_(*, out: Output) -> None:
 
 @command.command()
 @code_argument()
+@click.option("--unit", "address", metavar="ADDRESS", help="Show where this unit is in the file.")
 @speaks()
-def show(code: str, *, out: Output) -> None:
-    """Show the versions of a document.
+def show(code: str, *, address: str | None, out: Output) -> None:
+    """Show the versions of a document, or where in its file a unit is.
 
-    Example: cutter source show ICX-CONST
+    With --unit: the bytes and lines of the newest version's file that the unit is from; in PDF its page
+    and line, in HTML, XML and DOCX also the path of its element.
+
+    Example: cutter source show ICX-CONST --unit ICX-CONST/NT-1
     """
+    if address is not None:
+        from cutter_agent.cli.source_place import show_place
+
+        show_place(code, address, out)
+        return
     from cutter_agent.bootstrap.sources import known_versions
 
     with opened(out) as desk:

@@ -138,13 +138,18 @@ def list_sources(reader: Login) -> Sequence[ListedSource]:
         return [ListedSource(*row) for row in connection.execute(statement("sources"), {})]
 
 
-def original_of(reader: Login, source_version_id: str) -> bytes | None:
+def original_of(reader: Login, source_version_id: str) -> Original | None:
     """Return the file that the version's text was read from, or None where the text is the file."""
     with connected(reader, application="cutter export") as connection, translated():
         row = connection.execute(
             statement("source_original"), {"source_version_id": source_version_id}
         ).fetchone()
-    return None if row is None or row[0] is None else bytes(row[0])
+    if row is None or row[0] is None:
+        return None
+    body, media_type, text_trust, map_body = row
+    return Original(
+        body=bytes(body), media_type=media_type, text_trust=text_trust, map_body=bytes(map_body)
+    )
 
 
 def turn_switch(admin: Login, *, armed: bool, reason: str, actor: str) -> SwitchState:

@@ -8,20 +8,22 @@ from __future__ import annotations
 
 import json
 import re
-from bisect import bisect_right
+from bisect import bisect_left, bisect_right
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Final, Literal
 
 from cutter_agent.errors import StopEvidenceMismatch, StopOverSize, StopSourceUnreadable
-from cutter_agent.evidence.canonical import canonical_bytes, sha256_hex
+from cutter_agent.evidence.canonical import Json, canonical_bytes, sha256_hex
 
 Trust = Literal["exact", "derived", "low"]
 """exact: the text is the source's own characters, all of them, in their order; derived: its
 characters, laid out by markup; low: guessed from a page's picture of the text.
 """
 PlaceKind = Literal["bytes", "element", "page"]
+SpansOf = Callable[[Sequence[str], Sequence[str]], Sequence[tuple[int, int]] | None]
 MAP_SCHEMA: Final = "cutter.map/1"
 TEXT_BYTES_MAX: Final = 128 * 1024 * 1024
 LABEL: Final = re.compile(
@@ -40,25 +42,39 @@ class SourceMap:
         kind: what a place is: a span of source bytes, the path of an element, page and line.
         starts: the first byte of each stretch, ascending from 0.
         places: the place of each stretch.
+        spans: the bytes of the source that each place is, where the reader can tell; else none.
     """
 
     kind: PlaceKind
     starts: tuple[int, ...]
     places: tuple[str, ...]
+    spans: tuple[tuple[int, int], ...] = ()
 
     def place_of(self, offset: int) -> str:
         """Return the place that the byte at this offset of the text comes from."""
         return self.places[max(0, bisect_right(self.starts, offset) - 1)]
 
+    def source_span(self, start: int, end: int) -> tuple[int, int] | None:
+        """Return the bytes of the source that [start, end) of the text comes from, if they are known."""
+        if not self.spans:
+            return None
+        first = max(0, bisect_right(self.starts, start) - 1)
+        last = max(first, bisect_left(self.starts, end) - 1)
+        under = self.spans[first : last + 1]
+        return min(begin for begin, _ in under), max(over for _, over in under)
+
     def encoded(self) -> bytes:
         """Return the map as bytes; each place gives only what differs from the one before."""
-        rows: list[list[int | str]] = []
+        rows: list[Json] = []
         before = ""
         for start, place in zip(self.starts, self.places, strict=True):
             kept = _shared(before, place)
             rows.append([start, kept, place[kept:]])
             before = place
-        return canonical_bytes({"schema": MAP_SCHEMA, "kind": self.kind, "places": rows})
+        document: dict[str, Json] = {"schema": MAP_SCHEMA, "kind": self.kind, "places": rows}
+        if self.spans:
+            document["bytes"] = [[start, end - start] for start, end in self.spans]
+        return canonical_bytes(document)
 
 
 def parse_map(encoded: bytes) -> SourceMap:
@@ -76,8 +92,10 @@ def parse_map(encoded: bytes) -> SourceMap:
             before = before[:kept] + tail
             starts.append(int(start))
             places.append(before)
-        source_map = SourceMap(document["kind"], tuple(starts), tuple(places))
+        spans = tuple((int(at), int(at) + int(size)) for at, size in document.get("bytes", ()))
+        source_map = SourceMap(document["kind"], tuple(starts), tuple(places), spans)
         sound = document["schema"] == MAP_SCHEMA and source_map.encoded() == encoded
+        sound = sound and len(spans) in {0, len(starts)}
     except (ValueError, KeyError, TypeError) as error:
         raise StopEvidenceMismatch(f"the map of a text is none: {error}") from error
     if not sound or starts[:1] != [0] or any(one >= two for one, two in pairwise(starts)):
@@ -114,7 +132,10 @@ class Extracted:
 
 
 class Lines:
-    """Text being laid out line by line, each line with the place where it begins."""
+    """Text being laid out line by line, each with its place: the element that all of it is from.
+
+    Places that are no paths of elements name where the line begins.
+    """
 
     def __init__(self) -> None:
         self.left_out: Counter[str] = Counter()
@@ -128,8 +149,8 @@ class Lines:
         """The text stands at the end of the line that is being written."""
         if not text:
             return
-        if not self._pieces and not self._held:
-            self._place = place
+        fresh = not self._pieces and not self._held
+        self._place = place if fresh else _around(self._place, place)
         self._pieces.append(text)
 
     def end(self, prefix: str = "") -> None:
@@ -170,13 +191,13 @@ class Lines:
         if not self._held and self._rows and self._rows[-1][0]:
             self._row("", self._rows[-1][1])
 
-    def close_with(self, text: str) -> None:
+    def close_with(self, text: str, where: str) -> None:
         """The text ends the last line that has any."""
         self.release()
         for index in range(len(self._rows) - 1, -1, -1):
             line, place = self._rows[index]
             if line:
-                self._rows[index] = (line + text, place)
+                self._rows[index] = (line + text, _around(place, where))
                 return
 
     def taken(self) -> str:
@@ -190,8 +211,22 @@ class Lines:
         """True while a line with text is being written."""
         return any(piece.strip() for piece in self._pieces)
 
-    def extracted(self, source: bytes, media_type: str, kind: PlaceKind, trust: Trust) -> Extracted:
+    def extracted(
+        self,
+        source: bytes,
+        media_type: str,
+        kind: PlaceKind,
+        trust: Trust,
+        spans_of: SpansOf | None = None,
+    ) -> Extracted:
         """Return what was written, as the text of this source.
+
+        Args:
+            source: the bytes of the document.
+            media_type: its format.
+            kind: what the places are.
+            trust: how far the text can be trusted.
+            spans_of: tells the source bytes of places, each given with the first line from there.
 
         Raises:
             StopSourceUnreadable: nothing was written.
@@ -203,19 +238,22 @@ class Lines:
             raise StopSourceUnreadable("there is no text in it", expected="a text with content")
         starts: list[int] = []
         places: list[str] = []
+        firsts: list[str] = []
         at = 0
         encoded = [f"{line}\n".encode() for line, _ in self._rows]
-        for line, (_, place) in zip(encoded, self._rows, strict=True):
+        for line, (row, place) in zip(encoded, self._rows, strict=True):
             if not places or places[-1] != place:
                 starts.append(at)
                 places.append(place)
+                firsts.append(row)
             at += len(line)
+        spans = spans_of(places, firsts) if spans_of is not None else None
         return finished(
             b"".join(encoded),
             source,
             media_type,
             trust,
-            SourceMap(kind, tuple(starts), tuple(places)),
+            SourceMap(kind, tuple(starts), tuple(places), tuple(spans or ())),
             self.left_out,
         )
 
@@ -246,6 +284,15 @@ def finished(
         spans=spans,
         left_out=tuple(sorted(left_out.items())),
     )
+
+
+def _around(one: str, two: str) -> str:
+    """The innermost element that holds both; the first place where they are no paths."""
+    if not (one.startswith("/") and two.startswith("/")):
+        return one
+    while one and two != one and not two.startswith(f"{one}/"):
+        one = one.rpartition("/")[0]
+    return one or two
 
 
 def _shared(one: str, two: str) -> int:

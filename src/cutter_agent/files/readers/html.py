@@ -9,9 +9,11 @@ from __future__ import annotations
 import codecs
 import re
 from collections import Counter
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.errors import StopOverSize, StopSourceUnreadable
+from cutter_agent.files.readers.byte_spans import Span, html_spans, in_bytes, settled
 from cutter_agent.files.readers.counting import numeral
 from cutter_agent.files.readers.dialects import words
 from cutter_agent.files.readers.extracted import LABEL, Extracted, Lines
@@ -63,7 +65,7 @@ def read_html(source: bytes) -> Extracted:
         raise StopOverSize(
             f"{len(source)} bytes of HTML", expected=f"at most {HTML_BYTES_MAX} bytes of HTML"
         )
-    text = _decoded(source)
+    text, encoding = _decoded(source)
     if text.count("<") > HTML_TAGS_MAX:
         raise StopOverSize(
             f"{text.count('<')} tags of HTML", expected=f"at most {HTML_TAGS_MAX} tags"
@@ -73,10 +75,15 @@ def read_html(source: bytes) -> Extracted:
     walk = _Walk()
     if tree.body is not None:
         walk.block(tree.body, "/html[1]/body[1]", 2)
-    return walk.lines.extracted(source, "text/html", "element", "derived")
+
+    def spans_of(places: Sequence[str], firsts: Sequence[str]) -> list[Span] | None:
+        found = {} if tree.root is None else html_spans(text, tree.root, places)
+        return in_bytes(text, settled(places, firsts, found, text), source, encoding)
+
+    return walk.lines.extracted(source, "text/html", "element", "derived", spans_of)
 
 
-def _decoded(source: bytes) -> str:
+def _decoded(source: bytes) -> tuple[str, str]:
     named = _CHARSET.search(source[:_HEAD_BYTES])
     encoding = "utf-8"
     if named is not None and not source.startswith(codecs.BOM_UTF8):
@@ -93,7 +100,7 @@ def _decoded(source: bytes) -> str:
         ) from error
     if "\0" in text:
         raise StopSourceUnreadable(f"a NUL at character {text.find(chr(0))}", expected="HTML")
-    return text.removeprefix("\ufeff")
+    return text.removeprefix("\ufeff"), encoding
 
 
 class _Walk:
@@ -170,8 +177,10 @@ class _Walk:
             self.lines.write("| " + " | ".join(flat) + " |", path)
             self.lines.end()
             return
-        for index, (cell, text) in enumerate(zip(cells, flat, strict=True), 1):
-            where = f"{path}/{cell.tag}[{index}]"
+        places: Counter[str | None] = Counter()
+        for cell, text in zip(cells, flat, strict=True):
+            places[cell.tag] += 1
+            where = f"{path}/{cell.tag}[{places[cell.tag]}]"
             if LABEL.fullmatch(text):
                 self.lines.write(text, where)
                 self.lines.hold()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.errors import StopOverSize, StopSourceUnreadable
 from cutter_agent.evidence.canonical import sha256_hex
+from cutter_agent.files.readers.byte_spans import element_spans
 from cutter_agent.files.readers.dialects import AKN, Dialect, dialect_of
 from cutter_agent.files.readers.extracted import Extracted, Lines, SourceMap, finished
 
@@ -49,7 +50,13 @@ def read_xml(source: bytes) -> Extracted:
     dialect = dialect_of(_local(root), names)
     walk = _Walk(dialect)
     walk.element(root, f"/{_local(root)}[1]", 1, quoted=False)
-    return walk.lines.extracted(source, dialect.media_type, "element", "derived")
+    return walk.lines.extracted(
+        source,
+        dialect.media_type,
+        "element",
+        "derived",
+        lambda places, _: element_spans(source, places),
+    )
 
 
 def parsed_xml(source: bytes) -> etree._Element:
@@ -141,7 +148,7 @@ class _Walk:
         if name not in dialect.transparent:
             lines.release()
         if closing:
-            lines.close_with(closing)
+            lines.close_with(closing, path)
         self._write_notes()
 
     def _head(self, element: etree._Element, path: str, depth: int, title: str) -> str:
@@ -162,7 +169,8 @@ class _Walk:
             return ""
         if depth:
             lines.blank()
-        lines.write(head, path)
+        # The title stands in the element around this one.
+        lines.write(head, path.rpartition("/")[0] if title else path)
         if depth:
             lines.release("#" * min(HEADING_DEPTH_MAX, depth) + " ")
             self._write_notes()
@@ -193,7 +201,7 @@ class _Walk:
             elif inner in dialect.numbers or inner in dialect.headings:
                 pass
             elif inner in dialect.tails and not lines.waits:
-                lines.close_with(self._flat(child))
+                lines.close_with(self._flat(child), where)
             elif dialect.is_inline(inner, mixed=mixed):
                 self._inline(child, where)
             else:
@@ -311,6 +319,6 @@ def _verbatim(root: etree._Element, source: bytes) -> Extracted:
         source,
         AKN.media_type,
         "exact" if exact else "derived",
-        SourceMap("element", tuple(starts), tuple(places)),
+        SourceMap("element", tuple(starts), tuple(places), tuple(element_spans(source, places))),
         Counter(),
     )

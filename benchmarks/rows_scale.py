@@ -57,6 +57,8 @@ class Level:
     workers: int
     documents: int
     took_s: float
+    sessions: int
+    """At most at once, those of the people who sign not counted."""
 
     @property
     def rate(self) -> float:
@@ -170,10 +172,13 @@ def level(deployed: OwnServer, home: Home, workers: int, codes: list[str]) -> Le
     """So many worker processes take the documents to their end."""
     environ = {HOME_VARIABLE: str(home.root)}
     before = closed(deployed)
-    started = [start_worker(environ) for _ in range(workers)]
+    started = []
     try:
         with deployed.desk() as desk:
             reader = desk.select(ROLE_READER)
+            sign_all(desk, reader)
+            alone = most = sessions(deployed)
+            started += [start_worker(environ) for _ in range(workers)]
             while len(lookouts(deployed)) < workers:
                 time.sleep(0.05)
             began = time.perf_counter()
@@ -182,7 +187,8 @@ def level(deployed: OwnServer, home: Home, workers: int, codes: list[str]) -> Le
             while closed(deployed) < before + len(codes):
                 assert time.perf_counter() - began < LIMIT_S
                 sign_all(desk, reader)
-                time.sleep(0.05)
+                most = max(most, sessions(deployed))
+                time.sleep(0.02)
             took_s = time.perf_counter() - began
     finally:
         for process in started:
@@ -190,7 +196,16 @@ def level(deployed: OwnServer, home: Home, workers: int, codes: list[str]) -> Le
         for process in started:
             process.wait(60)
             end(process)
-    return Level(workers, len(codes), took_s)
+    return Level(workers, len(codes), took_s, most - alone)
+
+
+def sessions(deployed: OwnServer) -> int:
+    """How many sessions the database has now."""
+    with psycopg.connect(deployed.database.conninfo()) as connection:
+        row = connection.execute(
+            "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()"
+        ).fetchone()
+    return int(row[0])
 
 
 def lookouts(deployed: OwnServer) -> list[tuple[object, ...]]:
@@ -349,7 +364,12 @@ def keep_costs(cost: dict[str, float], plain_s: float, jobs_s: float, levels: li
         "document": cost,
         "peers_s": {"plain_loop": plain_s, "job_per_phase": jobs_s},
         "levels": [
-            {"workers": each.workers, "documents": each.documents, "rate": each.rate}
+            {
+                "workers": each.workers,
+                "documents": each.documents,
+                "rate": each.rate,
+                "sessions": each.sessions,
+            }
             for each in levels
         ],
     }

@@ -22,8 +22,6 @@ MACHINES = (1, 2, 4, 8, 16, 64, 256, 1_000)
 SERVER_CORES = (2, 16, 64)
 MAX_CONNECTIONS = 100
 """What a server allows that nobody has told otherwise (max_connections)."""
-PER_WORKER = 5
-"""Connections of a worker with one lane: the look, the reader, the claim, one that comes and goes, the queue's."""
 
 
 @dataclass(frozen=True)
@@ -103,13 +101,15 @@ def answers(measured: dict[str, Any]) -> dict[str, Any]:
     alone = throughput(here, think_s, first["workers"])
     check = [
         {
-            "workers": each["workers"],
-            "rate": each["rate"],
-            "measured": each["rate"] / first["rate"],
-            "modelled": throughput(here, think_s, each["workers"]) / alone,
+            "workers": level["workers"],
+            "rate": level["rate"],
+            "sessions": level["sessions"],
+            "measured": level["rate"] / first["rate"],
+            "modelled": throughput(here, think_s, level["workers"]) / alone,
         }
-        for each in measured["levels"]
+        for level in measured["levels"]
     ]
+    each = max(level["sessions"] / level["workers"] for level in measured["levels"])
     fleets = []
     for cores in SERVER_CORES:
         stations, think_s = of_document(measured, cores, apart=True)
@@ -125,8 +125,8 @@ def answers(measured: dict[str, Any]) -> dict[str, Any]:
     return {
         "check": check,
         "fleets": fleets,
-        "connections": {str(n): n * PER_WORKER for n in MACHINES},
-        "workers_within_default_connections": MAX_CONNECTIONS // PER_WORKER,
+        "connections": {str(n): round(n * each) for n in MACHINES},
+        "workers_within_default_connections": int(MAX_CONNECTIONS / each),
     }
 
 
@@ -150,11 +150,12 @@ def measured_table(measured: dict[str, Any]) -> str:
 def checked_table(found: dict[str, Any]) -> str:
     """The model beside what was measured, for people: how many times as fast as one worker."""
     lines = [
-        "| workers on this machine | documents a second | times one worker, measured | modelled |",
-        "|---|---|---|---|",
+        "| workers | documents a second | times one worker, measured | modelled | sessions at most |",
+        "|---|---|---|---|---|",
     ]
     lines += [
-        f"| {c['workers']} | {c['rate']:.2f} | {c['measured']:.2f} | {c['modelled']:.2f} |"
+        f"| {c['workers']} | {c['rate']:.2f} | {c['measured']:.2f} | {c['modelled']:.2f}"
+        f" | {c['sessions']} |"
         for c in found["check"]
     ]
     return "\n".join(lines)

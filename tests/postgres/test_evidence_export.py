@@ -11,12 +11,19 @@ from tests.live import Deployed, cut_live, deploy, finish, sql_as_owner
 from tests.people import signature
 
 from clusters.databases import Database
-from cutter_agent.bootstrap.evidence import check_bundle, export_run, gather
-from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.bootstrap.evidence import check_bundle, export_run, gather, known_here
+from cutter_agent.crypto.machine_keys import ensure_machine_key
+from cutter_agent.errors import (
+    StopApprovalInvalid,
+    StopApprovalRequired,
+    StopEvidenceMismatch,
+    StopRefusedInput,
+)
 from cutter_agent.evidence.archive import unpack
 from cutter_agent.evidence.bundle import BundleContents, SignatureFile, read_bundle, write_bundle
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE
+from cutter_agent.orchestrator import Mode
 from deployments import Deployment
 from runs import CHARTER, CHARTER_2, CODE
 
@@ -185,7 +192,8 @@ def test_persons_whom_the_policy_does_not_let_decide_are_found(deployed: Deploye
     good = gathered(deployed, cut_live(deployed).run_id)
     assert failed(good) == set()
     for name, cheat in cheats(good):
-        assert failed(cheat) == {"policy_was_followed"}, name
+        # The log tells of every answer, so that a request which is left out is missed there too.
+        assert failed(cheat) - {"log_tells_of_it"} == {"policy_was_followed"}, name
     for place, entry in enumerate(good.log_entries):
         rest = (*good.log_entries[:place], *good.log_entries[place + 1 :])
         assert failed(replace(good, log_entries=rest)) == {"log_tells_of_it"}, entry.name
@@ -235,11 +243,64 @@ def test_evidence_that_was_edited_is_not_exported(
         export_run(desk, context)
 
 
-def test_another_verifier_s_key_is_not_shown_as_the_run_s(deployed: Deployed) -> None:
+def test_a_run_is_shown_with_the_key_that_sealed_it_whatever_the_home_has_now(
+    deployed: Deployed,
+) -> None:
     run = cut_live(deployed).run_id
-    shutil.copyfile(deployed.home.executor_key, deployed.home.verifier_key)
-    with deployed.desk() as desk, pytest.raises(StopEvidenceMismatch, match="verifier's key"):
-        export_run(desk, deployed.context(run))
+    before = exported(deployed, run)
+    for key in (deployed.home.verifier_key, deployed.home.executor_key):
+        key.unlink()
+        ensure_machine_key(key)
+    assert exported(deployed, run) == before
+    assert failed(before) == set()
+    with deployed.desk() as desk:
+        other = known_here(desk)
+    assert [c.id for c in check_bundle(before, other) if not c.held] == ["keys_are_the_known_ones"]
+
+
+def decided_on_after_a_failure(deployed: Deployed) -> str:
+    """A live run whose backup failed; bob said no to going on, alice yes, and it came to its end."""
+    folder, aside = deployed.home.backups, deployed.home.backups.with_name("aside")
+    folder.rename(aside)
+    folder.write_text("no folder")
+    with deployed.runner() as runner:
+        run = runner.cut(document_id=CODE, mode=Mode.LIVE).run_id
+        folder.unlink()
+        aside.rename(folder)
+        with pytest.raises(StopApprovalRequired):
+            runner.escalate(run, "retry")
+        deployed.sign(run, "bob", reject=True)
+        with pytest.raises(StopApprovalInvalid, match="the run stays as it is"):
+            runner.escalate(run, "retry")
+        (no,) = (deployed.home.runs / run).glob("*.reject.sig")
+        no.unlink()
+        deployed.sign(run, "alice")
+        runner.escalate(run, "retry")
+    return finish(deployed, run).run_id
+
+
+def test_decisions_on_a_failure_are_checked_with_the_rest(
+    deployed: Deployed, tmp_path: Path
+) -> None:
+    data = exported(deployed, decided_on_after_a_failure(deployed))
+    good = read_bundle(data)
+    assert failed(data) == set()
+    answered = {
+        (request.name.partition("-")[0], request.refused): request for request in good.requests
+    }
+    assert set(answered) == {("SG1", False), ("SG2", False), ("SG3", False), ("SG3", True)}
+    assert set(run_readme(data, tmp_path / "stranger")) == {0}
+    yes, no = answered["SG3", False], answered["SG3", True]
+    rest = tuple(request for request in good.requests if request not in (yes, no))
+    assert failed(replace(good, requests=(*rest, replace(yes, signatures=())))) == {
+        "policy_was_followed"
+    }
+    by_carol = signature("carol", yes.body, APPROVAL_NAMESPACE)
+    forged = replace(yes, signatures=(SignatureFile("carol", by_carol),))
+    assert failed(replace(good, requests=(*rest, forged))) == {"policy_was_followed"}
+    as_yes = replace(no, refused=False)
+    assert "signatures_verify" in failed(replace(good, requests=(*rest, as_yes)))
+    assert failed(replace(good, requests=rest)) == {"log_tells_of_it"}
 
 
 def test_a_run_without_a_trust_policy_has_no_bundle(

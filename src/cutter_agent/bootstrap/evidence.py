@@ -20,7 +20,6 @@ from cutter_agent.evidence.bundle import (
     SignatureFile,
     SignedRequest,
     read_bundle,
-    signature_name,
     write_bundle,
 )
 from cutter_agent.evidence.bundle_check import BundleCheck, KnownKeys, verify_bundle
@@ -28,7 +27,7 @@ from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, seal
 from cutter_agent.evidence.ed25519 import key_id
 from cutter_agent.evidence.statement import executor_statement, verifier_statement
-from cutter_agent.orchestrator.approval import CutApproved
+from cutter_agent.orchestrator.approval import REFUSAL, CutApproved
 from cutter_agent.orchestrator.grants import ROLE_READER
 from cutter_agent.orchestrator.log_tells import log_tells
 from cutter_agent.orchestrator.pauses.sg_1_cut import (
@@ -45,7 +44,7 @@ from cutter_agent.orchestrator.policy import NO_POLICY, parse_policy
 from cutter_agent.orchestrator.policy_followed import policy_followed
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.run_context import E, RunContext
-from cutter_agent.orchestrator.states import Gate, Mode, OrchestratorState
+from cutter_agent.orchestrator.states import Mode, OrchestratorState
 
 EXECUTOR: Final = "executor"
 VERIFIER: Final = "verifier"
@@ -138,9 +137,16 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
     select = desk.select(ROLE_READER)
     policy = run_proof.policy_of(select, pinned.facts.policy_sha256)
     reading = planned_reading(desk, context)
-    approvals = () if simulated else run_proof.used_approvals(select, context.run_id)
+    answers = (
+        ()
+        if simulated
+        else (
+            *run_proof.used_approvals(select, context.run_id),
+            *run_proof.refusals(select, context.run_id),
+        )
+    )
     executor, verifier = _simulated_seals(context) if simulated else _live_seals(desk, context)
-    requests = _asked(context) if simulated else tuple(_approved(context, approvals))
+    requests = _asked(context) if simulated else tuple(_answered(context, answers))
     policy_sha256 = pinned.facts.policy_sha256
     entries = () if simulated else entries_of(desk, context.run_id, policy_sha256)
     return BundleContents(
@@ -156,7 +162,7 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
         plan=plan_bytes(reading.plan),
         policy=policy.body,
         signers=_signers_of(policy.body),
-        documents=_documents(context, approvals),
+        documents={each.name: each.text.encode() for each in context.history.documents},
         log_key=None if simulated else log_note_key(desk),
         log_entries=entries,
         log_growth=growth_of(desk, requests, entries) if entries else (),
@@ -264,25 +270,25 @@ def _as_recorded(context: RunContext, executor: bytes, verifier: bytes) -> tuple
 
 
 def verifier_key(desk: Desk, context: RunContext) -> bytes:
-    """The raw public key that the run names as its verifier's.
+    """The raw public key that the run names as its verifier's, whatever key the home has now.
 
     Raises:
-        StopEvidenceMismatch: the home's key is another one.
+        StopEvidenceMismatch: the run recorded no key, and the home's is another one.
     """
     from cutter_agent.crypto.machine_keys import load_machine_key
     from cutter_agent.rehearsal.signers import RehearsalSigner
 
-    simulated = context.history.header.mode is Mode.DRYRUN
-    raw = (
-        RehearsalSigner(VERIFIER).public_raw
-        if simulated
-        else load_machine_key(desk.home.verifier_key).public_raw
-    )
-    expected = _evidence(context, WriteVerified).verifier_key_id
-    if key_id(raw) != expected:
+    verified = _evidence(context, WriteVerified)
+    if verified.verifier_public_hex:
+        raw = bytes.fromhex(verified.verifier_public_hex)
+    elif context.history.header.mode is Mode.DRYRUN:
+        raw = RehearsalSigner(VERIFIER).public_raw
+    else:
+        raw = load_machine_key(desk.home.verifier_key).public_raw
+    if key_id(raw) != verified.verifier_key_id:
         raise StopEvidenceMismatch(
             "the verifier's key in this home is not the one that sealed the run",
-            expected=f"key {expected}",
+            expected=f"key {verified.verifier_key_id}",
             run_id=context.run_id,
             remedy=f"ls -l {desk.home.verifier_key}",
         )
@@ -299,24 +305,12 @@ def _asked(context: RunContext) -> tuple[SignedRequest, ...]:
     return tuple(SignedRequest(one.document, texts[one.request_sha256], ()) for one in asked)
 
 
-def _approved(context: RunContext, approvals: Sequence[UsedApproval]) -> Iterator[SignedRequest]:
-    """The requests of the two gates that were approved, with their signatures."""
-    for approval in approvals:
-        if approval.gate == Gate.SG_3:
-            continue
-        signatures = tuple(SignatureFile(s.person, s.armor) for s in approval.signatures)
-        yield SignedRequest(_name(context, approval), approval.request, signatures)
-
-
-def _documents(context: RunContext, approvals: Sequence[UsedApproval]) -> dict[str, bytes]:
-    """Every document of the run; a decision on a failure has its signatures beside it."""
-    files = {document.name: document.text.encode() for document in context.history.documents}
-    for approval in approvals:
-        if approval.gate == Gate.SG_3:
-            for each in approval.signatures:
-                name = signature_name(_name(context, approval), each.person, refused=False)
-                files[name] = each.armor
-    return files
+def _answered(context: RunContext, answers: Sequence[UsedApproval]) -> Iterator[SignedRequest]:
+    """The requests that persons answered, with their signatures: approvals, decisions, refusals."""
+    for answer in answers:
+        signatures = tuple(SignatureFile(s.person, s.armor) for s in answer.signatures)
+        refused = answer.decision == REFUSAL
+        yield SignedRequest(_name(context, answer), answer.request, signatures, refused=refused)
 
 
 def _name(context: RunContext, approval: UsedApproval) -> str:

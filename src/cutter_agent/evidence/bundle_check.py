@@ -31,6 +31,8 @@ from cutter_agent.evidence.statement import (
 
 HEADER_RULE: Final = b"\n---\n"
 HEADER_LINES_MAX: Final = 100
+NOT_YET: Final = "none"
+"""What a header says of a fact that the run did not have when it asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +197,8 @@ def _requests_are_this_runs(contents: BundleContents) -> str:
     claim = _executor(contents)
     for request in contents.requests:
         header = request_header(request.body)
+        # A run that failed early was decided on before it had a plan; what it names must be true.
+        early = "decision" in header
         for field, expected in (
             ("run_id", claim.run_id),
             ("document_id", claim.document_id),
@@ -203,7 +207,9 @@ def _requests_are_this_runs(contents: BundleContents) -> str:
             ("tree_size", str(claim.tree_size)),
             ("policy_sha256", claim.policy_sha256),
         ):
-            _equal(f"{field} of {request.name}", header.get(field, "missing"), expected)
+            found = header.get(field, "missing")
+            if not (early and found == NOT_YET):
+                _equal(f"{field} of {request.name}", found, expected)
     return f"{len(contents.requests)} requests name this run, its plan, its root and its policy"
 
 

@@ -23,6 +23,8 @@ REQUEST_BYTES_MAX: Final = 4 * 1024 * 1024
 APPROVAL_BYTES_MAX: Final = 64 * 1024
 SHEET_RULE: Final = "\n---\n"
 NONE: Final = "none"
+REFUSAL: Final = "refuse"
+"""The answer to a request that is no approval of it."""
 CLOCK_SKEW_S: Final = 120
 
 

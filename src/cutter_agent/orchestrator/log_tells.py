@@ -6,7 +6,7 @@ import base64
 from collections.abc import Mapping
 
 from cutter_agent.errors import StopEvidenceMismatch
-from cutter_agent.evidence.bundle import BundleContents
+from cutter_agent.evidence.bundle import BundleContents, SignedRequest
 from cutter_agent.evidence.bundle_check import request_header
 from cutter_agent.evidence.canonical import Json, parse_canonical, sha256_hex
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
@@ -35,22 +35,33 @@ def log_tells(contents: BundleContents) -> str:
     ]
     wanted += [
         {
-            "kind": "approval_use",
             "run_id": contents.run_id,
             "request_sha256": sha256_hex(request.body),
-            "decision": "approve",
+            **_answer(request),
         }
         for request in contents.requests
     ]
     for each in wanted:
         if not any(each.items() <= entry.items() for entry in entries):
             raise StopEvidenceMismatch(f"the log's entries tell of no such {each['kind']}")
+    shown = {sha256_hex(request.body) for request in contents.requests}
+    for entry in entries:
+        digest = entry.get("request_sha256")
+        if entry.get("run_id") == contents.run_id and digest not in {None, *shown}:
+            raise StopEvidenceMismatch(f"the log tells of an answer that is not here: {digest}")
     heads = {_head(growth.older) for growth in contents.log_growth}
     for request in contents.requests:
         named = request_header(request.body).get("log_checkpoint", "")
         if named not in heads:
             raise StopEvidenceMismatch(f"no signed head of the log is the one of {request.name}")
     return f"{len(wanted)} entries of the log tell of this run, its approvals and its policy"
+
+
+def _answer(request: SignedRequest) -> dict[str, Json]:
+    if request.refused:
+        return {"kind": "refusal"}
+    decision = request_header(request.body).get("decision", "approve")
+    return {"kind": "approval_use", "decision": decision}
 
 
 def _head(note: bytes) -> str:

@@ -31,6 +31,9 @@ def policy_followed(contents: BundleContents) -> str:
     twice = by_gate[Gate.SG_1] & by_gate[Gate.SG_2]
     if twice and not policy.sg1_approver_may_approve_sg2:
         raise StopEvidenceMismatch(f"{', '.join(sorted(twice))} signed at both gates")
+    for request in contents.requests:
+        if request_header(request.body).get("gate") == Gate.SG_3 and not request.refused:
+            _decided(request, policy, Gate.SG_3)
     counts = (
         f"{len(persons)} of {policy.rule(gate).threshold} at {gate.name}"
         for gate, persons in by_gate.items()
@@ -43,9 +46,14 @@ def _persons(requests: Sequence[SignedRequest], policy: TrustPolicy, gate: Gate)
     mine = [r for r in requests if request_header(r.body).get("gate") == gate]
     if len(mine) != 1 or mine[0].refused:
         raise StopEvidenceMismatch(f"{len(mine)} requests of {gate}", expected="one, approved")
+    return _decided(mine[0], policy, gate)
+
+
+def _decided(request: SignedRequest, policy: TrustPolicy, gate: Gate) -> set[str]:
+    """Return the persons who said yes to the request, once they may and suffice."""
     rule = policy.rule(gate)
-    persons = {each.person for each in mine[0].signatures}
-    starter = request_header(mine[0].body).get("starter", "")
+    persons = {each.person for each in request.signatures}
+    starter = request_header(request.body).get("starter", "")
     if starter in persons:
         raise StopEvidenceMismatch(f"{starter} started the run and signed at {gate}")
     if foreign := sorted(persons - set(rule.persons)):
@@ -54,7 +62,7 @@ def _persons(requests: Sequence[SignedRequest], policy: TrustPolicy, gate: Gate)
         raise StopEvidenceMismatch(
             f"{len(persons)} persons approved at {gate}", expected=f"at least {rule.threshold}"
         )
-    _check_verification(mine[0], rule)
+    _check_verification(request, rule)
     return persons
 
 

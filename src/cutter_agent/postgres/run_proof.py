@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from cutter_agent.document.cutplan import InForceUnit
 from cutter_agent.errors import StopDocumentUnknown, StopEvidenceMismatch
 from cutter_agent.evidence.canonical import sha256_hex
+from cutter_agent.orchestrator.approval import REFUSAL
 from cutter_agent.orchestrator.facts import SourceVersion
 from cutter_agent.postgres.connect import Select
 from cutter_agent.postgres.statements import statement
@@ -26,7 +27,7 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class UsedApproval:
-    """An approval that a run used: the request and who signed it."""
+    """An approval that a run used, or a refusal that it met: the request and who signed it."""
 
     request_sha256: str
     gate: str
@@ -132,6 +133,20 @@ def used_approvals(select: Select, run_id: str) -> tuple[UsedApproval, ...]:
             signatures=_signatures(select, _bytes(row, "request_sha256")),
         )
         for row in _rows(select, "run_approvals", run_id=run_id)
+    )
+
+
+def refusals(select: Select, run_id: str) -> tuple[UsedApproval, ...]:
+    """The refusals that the run met, each with its one signature."""
+    return tuple(
+        UsedApproval(
+            request_sha256=_bytes(row, "request_sha256").hex(),
+            gate=str(row["gate"]),
+            decision=REFUSAL,
+            request=_bytes(row, "request"),
+            signatures=(Signed(str(row["person"]), _bytes(row, "armour")),),
+        )
+        for row in _rows(select, "run_refusals", run_id=run_id)
     )
 
 

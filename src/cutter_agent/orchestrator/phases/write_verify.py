@@ -46,6 +46,8 @@ class WriteVerified(Evidence):
     simulated: bool
     verifier_reach: tuple[str, ...] = field(default=(), compare=False)
     """All that its login might have changed; empty in runs from before it was looked at."""
+    verifier_public_hex: str = field(default="", compare=False)
+    """Its raw key, so that a later key of the deployment does not hide it; empty in runs from before."""
 
     @invariant()
     def verify_once(self, recorded: LegBRecorded) -> bool:
@@ -121,6 +123,7 @@ def write_verify(
         signature_verifies=stated == statement,
         simulated=signer.simulated,
         verifier_reach=verifier.reach[:REACH_SHOWN_MAX],
+        verifier_public_hex=signer.public_raw.hex(),
     )
 
 

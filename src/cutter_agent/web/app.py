@@ -17,7 +17,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from cutter_agent.errors import Stop, StopRefusedInput, StopUnexpected
-from cutter_agent.web import actions, api, metrics, sign_in
+from cutter_agent.web import actions, api, events, metrics, sign_in
 from cutter_agent.web.access import API, SignInNeeded, sign_in_url
 from cutter_agent.web.console import Console
 from cutter_agent.web.logs import Journal
@@ -63,6 +63,7 @@ def create_app(desks: Desks, options: ServerOptions | None = None) -> FastAPI:
     app.include_router(sign_in.router)
     app.include_router(actions.router)
     app.include_router(metrics.router)
+    app.include_router(events.router)
     app.include_router(api.router)
     app.openapi = lambda: api.description(app)  # type: ignore[method-assign]
     _include_pages(app)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 from cutter_agent.web.challenges import Challenges
 from cutter_agent.web.counts import Counts
 from cutter_agent.web.drives import Drives
+from cutter_agent.web.hub import Hub
 from cutter_agent.web.limits import Tries
 from cutter_agent.web.options import ServerOptions
 from cutter_agent.web.sessions import Sessions
@@ -35,6 +36,7 @@ class Console:
         self.challenges = Challenges()
         self.tries = Tries()
         self.counts = Counts(desks)
+        self.hub = Hub(desks)
         self.drives = Drives(desks, self.counts.drive)
         self._lock = Lock()
         self._known: tuple[float, TrustPolicy | None, Settings] | None = None
@@ -57,6 +59,7 @@ class Console:
 
     def close(self) -> None:
         """Nothing is driven any more, and every desk is closed."""
+        self.hub.close()
         self.drives.close()
         self.desks.close()
 

@@ -9,6 +9,7 @@ import threading
 import webbrowser
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from types import FrameType
 from typing import Final
 
 import uvicorn
@@ -64,11 +65,21 @@ def serve(
     if open_browser:
         webbrowser.open(url)
     with listening:
-        _Server(config).run(sockets=[listening])
+        _Server(config, on_end=app.state.console.hub.end).run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
     """A server whose end by a signal is a good end: uvicorn's own would raise the signal once more."""
+
+    def __init__(self, config: uvicorn.Config, *, on_end: Callable[[], None]) -> None:
+        """Bind what ends the streams, which would otherwise last as long as their clients."""
+        super().__init__(config)
+        self._on_end = on_end
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        """The server ends, its streams first."""
+        self._on_end()
+        super().handle_exit(sig, frame)
 
     @contextmanager
     def capture_signals(self) -> Iterator[None]:

@@ -69,6 +69,12 @@ class Sessions:
             session.seen_s = now
             return session.person
 
+    def lasts(self, session_id: str) -> bool:
+        """Say whether somebody is signed in under this id; asking does not make it last longer."""
+        with self._lock:
+            session = self._open.get(session_id)
+            return session is not None and not self._over(session, self._clock())
+
     def end(self, session_id: str) -> None:
         """Nobody is signed in under this id any more, whoever still holds its cookie."""
         with self._lock:

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import os
-import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
 
-from cutter_agent.bootstrap.standing import standing
+from cutter_agent.cli.batch_view import put_report, show
 from cutter_agent.cli.main import SuggestingGroup
 from cutter_agent.cli.output import Output, aligned, seen, speaks
 from cutter_agent.cli.session import opened
-from cutter_agent.errors import EXIT_BATCH_QUARANTINED, EXIT_DONE, StopRefusedInput
-from cutter_agent.orchestrator.batch_status import BatchStatus, ItemStanding, status_json
+from cutter_agent.errors import (
+    EXIT_BATCH_QUARANTINED,
+    EXIT_DONE,
+    EXIT_INTERRUPTED,
+    StopRefusedInput,
+)
 from cutter_agent.orchestrator.states import Mode
 
 if TYPE_CHECKING:
@@ -25,8 +28,8 @@ if TYPE_CHECKING:
     from cutter_agent.orchestrator.batch import BatchRunner
     from cutter_agent.orchestrator.batch_lanes import LaneAnswer
     from cutter_agent.orchestrator.batch_queue import Queue
+    from cutter_agent.orchestrator.batch_status import BatchStatus
 
-POLL_S: Final = 1.0
 LANES: Final = 4
 LANES_MAX: Final = 64
 REASON_CHARS_MAX: Final = 2_000
@@ -104,8 +107,8 @@ def run(
             try:
                 status = batch.run(stop_on_first_failure=stop_on_first_failure, resume=resume)
             finally:
-                _report(desk, read, batch.status())
-        return _shown(desk, read, status, out)
+                put_report(desk, read, batch.status(), queue)
+        return show(desk, read, status, queue, out)
 
 
 @command.command()
@@ -115,21 +118,27 @@ def run(
 def status(queue: Path, *, watch: bool, out: Output) -> int:
     """Show where every document stands.
 
+    With --watch the lanes are drawn as they move, until all documents rest; Ctrl-C leaves the watch,
+    and the batch goes on.
+
     Example: cutter batch status queue.yaml --json
+
+    Example: cutter batch status queue.yaml --watch --ndjson
     """
+    from cutter_agent.bootstrap.batches import batch_book
+    from cutter_agent.cli import batch_watch
+
     with _at_desk(queue, out) as (desk, read):
-        batch = _batch(desk, read)
-        now = batch.status()
-        while watch and not _rests(now):
-            time.sleep(POLL_S)
-            newer = _batch(desk, read).status()
-            if status_json(newer) != status_json(now):
-                out.event("batch", batch=status_json(newer))
-                for line in _lines(newer, {}, out):
-                    out.say(line)
-            now = newer
-        _shown(desk, read, now, out)
-    return EXIT_DONE
+        left = False
+        if watch:
+            book = batch_book(desk, read)
+            now, left = batch_watch.watch(
+                lambda: _batch(desk, read).status(), lambda: book.driven, out
+            )
+        else:
+            now = _batch(desk, read).status()
+        show(desk, read, now, queue, out)
+    return EXIT_INTERRUPTED if left else EXIT_DONE
 
 
 @command.command()
@@ -146,7 +155,7 @@ def retry(queue: Path, *, codes: tuple[str, ...], out: Output) -> int:
     with _at_desk(queue, out) as (desk, read), _alone(desk, read):
         batch = _batch(desk, read)
         answers = batch.retry(codes)
-        _report(desk, read, batch.status())
+        put_report(desk, read, batch.status(), queue)
     items: list[Json] = [
         {
             "document_id": answer.document_id,
@@ -192,8 +201,8 @@ def quarantine(queue: Path, *, codes: tuple[str, ...], reason: str, out: Output)
         batch = _batch(desk, read)
         batch.quarantine(codes, said)
         now = batch.status()
-        _report(desk, read, now)
-        _shown(desk, read, now, out)
+        put_report(desk, read, now, queue)
+        show(desk, read, now, queue, out)
     return EXIT_DONE
 
 
@@ -259,62 +268,3 @@ def _planned(desk: Desk, answer: LaneAnswer) -> dict[str, Json]:
         "stop": f"{answer.stop_code}: {answer.fact}" if answer.failed else "",
         "stop_code": answer.stop_code if answer.failed else None,
     }
-
-
-def _rests(now: BatchStatus) -> bool:
-    return all(item.closed or item.waits_for or item.queue is not None for item in now.items)
-
-
-def _who(desk: Desk, now: BatchStatus) -> dict[str, Sequence[str]]:
-    """Return, for each run that waits, the persons who may still sign."""
-    return {
-        item.context.run_id: standing(desk, item.context).may_sign
-        for item in now.items
-        if item.context is not None and item.waits_for is not None
-    }
-
-
-def _report(desk: Desk, read: Queue, now: BatchStatus) -> Path:
-    """The batch's page says where it stands now."""
-    from cutter_agent.bootstrap.batches import batch_book
-    from cutter_agent.orchestrator.batch_report import batch_page
-    from cutter_agent.orchestrator.clock import utc_text
-
-    page = batch_page(read, now, _who(desk, now), utc_text(desk.store().now_utc()))
-    return batch_book(desk, read).put_report(page)
-
-
-def _shown(desk: Desk, read: Queue, now: BatchStatus, out: Output) -> int:
-    report = desk.runs_dir / "batches" / f"{read.batch_id}.md"
-    document = {**status_json(now), "report": str(report)}
-    out.data(document, lambda: [*_lines(now, _who(desk, now), out), f"Report {seen(str(report))}"])
-    return now.exit_status
-
-
-def _lines(now: BatchStatus, who: Mapping[str, Sequence[str]], out: Output) -> list[str]:
-    """Return the batch for people: a head, a line a document, and why some were set aside."""
-    rows = [
-        (
-            seen(item.document_id),
-            "–" if item.context is None else item.context.run_id,
-            _stands(item),
-            ", ".join(who.get("" if item.context is None else item.context.run_id, ())) or "–",
-        )
-        for item in now.items
-    ]
-    counted = ", ".join(f"{number} {name}" for name, number in now.counts.items())
-    lines = [f"Batch  {now.batch_id}  {now.state.value} ({now.mode.value})", f"       {counted}"]
-    lines += aligned(("document", "run", "stands", "who"), rows, out.columns)
-    lines += [
-        f"  {seen(item.document_id)}: {seen(item.sentence)}"
-        for item in now.items
-        if item.queue is not None
-    ]
-    return lines
-
-
-def _stands(item: ItemStanding) -> str:
-    """Return in a word or two where a document stands."""
-    if item.queue is not None:
-        return f"in {item.queue.value}"
-    return item.state.value if item.waits_for is None else f"waits for {item.waits_for}"

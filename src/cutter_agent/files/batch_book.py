@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Final
 
-from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput, StopStorage
+from cutter_agent.errors import StopEvidenceMismatch, StopLockBusy, StopRefusedInput, StopStorage
 from cutter_agent.evidence.canonical import canonical_bytes, parse_canonical
 from cutter_agent.evidence.codec import from_json, to_json
 from cutter_agent.files.durable import Folder
@@ -15,6 +15,7 @@ from cutter_agent.orchestrator.batch_ledger import LedgerEntry
 from cutter_agent.orchestrator.effects import Hook, no_effect
 
 BATCHES: Final = "batches"
+PROBE_S: Final = 0.5
 LEDGER_BYTES_MAX: Final = 16 * 1024 * 1024
 
 
@@ -53,14 +54,25 @@ class FolderBook:
         Raises:
             StopLockBusy: another process drives it.
         """
-        return self._folder.lock(f"{self._batch_id}.run")
+        # A moment's wait: `driven` holds the lock for as long as it takes to see that it is free.
+        return self._folder.lock(f"{self._batch_id}.run", wait_s=PROBE_S)
 
-    def put_report(self, text: str) -> Path:
-        """The batch's report is this text; returns where it lies."""
-        name = f"{self._batch_id}.md"
-        with self._folder.writing(name):
-            self._folder.replace(name, text.encode())
-        return self._folder.path / name
+    @property
+    def driven(self) -> bool:
+        """True while some process drives the batch."""
+        try:
+            with self._folder.lock(f"{self._batch_id}.run"):
+                return False
+        except StopLockBusy:
+            return True
+
+    def put_report(self, markdown: str, html: str) -> Path:
+        """The batch's report is this text, in two forms; returns where the first lies."""
+        for suffix, text in (("html", html), ("md", markdown)):
+            name = f"{self._batch_id}.{suffix}"
+            with self._folder.writing(name):
+                self._folder.replace(name, text.encode())
+        return self._folder.path / f"{self._batch_id}.md"
 
     def _read(self) -> tuple[LedgerEntry, ...]:
         data = self._folder.read(self.name, size_bytes_max=LEDGER_BYTES_MAX)

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+from lxml import etree
 from tests.runs import unsigned_approval
 
 from cutter_agent.errors import (
@@ -28,9 +29,16 @@ from cutter_agent.orchestrator import (
 )
 from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.batch import Surroundings
+from cutter_agent.orchestrator.batch_html import batch_html
 from cutter_agent.orchestrator.batch_ledger import LedgerKind
-from cutter_agent.orchestrator.batch_report import batch_page
-from cutter_agent.orchestrator.batch_status import BatchState, SetAside, policy_of, status_json
+from cutter_agent.orchestrator.batch_report import BatchPage, batch_page
+from cutter_agent.orchestrator.batch_status import (
+    BatchState,
+    BatchStatus,
+    SetAside,
+    policy_of,
+    status_json,
+)
 from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.runner import Deployment
 from cutter_agent.orchestrator.states import Terminal
@@ -112,6 +120,16 @@ def nights(tmp_path: Path) -> Callable[..., Night]:
 
 def run_ids(night: Night) -> list[str]:
     return list(night.store.run_ids())
+
+
+def page_of(queue: Queue, status: BatchStatus) -> BatchPage:
+    """The page of where the batch stands, with a person who may sign all that waits."""
+    who = {
+        item.context.run_id: ("alice <x>",)
+        for item in status.items
+        if item.context is not None and item.waits_for
+    }
+    return BatchPage(queue=queue, status=status, who=who, at_utc="2026-01-31T12:00:00Z")
 
 
 def drive(night: Night, times: int) -> None:
@@ -311,11 +329,43 @@ def test_the_page_of_a_batch_names_every_document_and_draws_what_is_hidden(
 ) -> None:
     queue = replace(QUEUE, created_by="carol | \u202emallory")
     status = nights(signs=False).batch(queue).run()
-    page = batch_page(queue, status, {}, "2026-01-31T12:00:00Z")
+    page = batch_page(page_of(queue, status))
     assert [code for code in CODES if f"| {code} |" not in page] == []
     assert "\u202e" not in page
     assert "carol \\|" in page
     assert page.count("\n- D-") == 3
+    assert "- alice <x>: D-1 (SG_1), D-2 (SG_1), D-3 (SG_1)\n" in page
+    assert "Way out: `cutter batch retry QUEUE D-BIG` then `cutter batch run QUEUE`" in page
+
+
+def test_the_page_in_html_escapes_fetches_nothing_and_leads_to_every_document(
+    nights: Callable[..., Night], tmp_path: Path
+) -> None:
+    hostile = 'carol <script>alert(1)</script> \u202e" onload=x'
+    queue = replace(QUEUE, created_by=hostile, default_scope="a & b")
+    status = nights(signs=False).batch(queue).run()
+    html = batch_html(page_of(queue, status))
+    parsed = etree.fromstring(html.removeprefix("<!doctype html>"), etree.HTMLParser())
+    tags = {element.tag for element in parsed.iter()}
+    assert not tags & {"script", "img", "iframe", "link", "object", "form"}
+    named = {name for element in parsed.iter() for name in element.attrib}
+    assert not {name for name in named if name.startswith("on") or name == "src"}
+    assert "\u202e" not in html
+    assert "alert(1)" in "".join(parsed.itertext())
+    assert "alice <x>" in "".join(parsed.itertext())
+    assert "prefers-color-scheme: dark" in html
+    assert "default-src 'none'" in html
+    book = FolderBook(tmp_path, QUEUE.batch_id)
+    folder = book.put_report("# The page\n", html).parent
+    assert (folder / "night-1.html").read_text() == html
+    leads = [str(a.get("href")) for a in parsed.iter("a")]
+    for item in status.items:
+        assert f"#document-{item.document_id}" in [f"#{e.get('id')}" for e in parsed.iter("span")]
+        assert item.context is not None
+        for document in item.context.history.documents:
+            assert f"../{item.context.run_id}/{document.name}" in leads
+    for lead in leads:
+        assert lead.startswith("#") or (folder / lead).exists(), lead
 
 
 def test_every_stop_has_a_policy_and_every_policy_a_queue() -> None:

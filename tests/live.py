@@ -183,8 +183,9 @@ def deploy(
 
 
 def accept_policy(desk: Desk, gates: dict[Gate, tuple[tuple[str, ...], int]] | None = None) -> None:
-    """The next policy, of alice, bob and carol, is signed by all of them and counts."""
-    everybody = (*APPROVERS, STARTER)
+    """The next policy, of alice, bob, carol and whom the gates name, is signed by all and counts."""
+    named = [person for persons, _ in (gates or {}).values() for person in persons]
+    everybody = tuple(dict.fromkeys((*APPROVERS, STARTER, *named)))
     policy = next_policy(
         desk.policy(),
         database=desk.facts().database_identity().text,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Protocol
 
@@ -36,6 +36,10 @@ class Fault(Protocol):
 
     def run(self, schedule: str) -> str | None:
         """Play one schedule; return what is bad about its end, or None."""
+
+
+Faults = Mapping[str, Callable[[], Fault]]
+"""Each fault of a world by its name, made when it is first needed."""
 
 
 @dataclass(slots=True)

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from cutter_agent.bootstrap.torture.schedules import Fault, Row, Wanted, play
+from cutter_agent.bootstrap.torture.schedules import Faults, Row, Wanted, play
 from cutter_agent.errors import StopRefusedInput
 
 WORLDS: Final = ("rehearsal", "postgres")
-
-Faults = Mapping[str, Callable[[], Fault]]
-"""Each fault of a world by its name, made when it is first needed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,13 @@ from pathlib import Path
 
 import pytest
 from tests.audit import audit, rows
-from tests.live import Deployed, approver_of, sql_as_owner
+from tests.live import Deployed, approver_of, deploy, finish, sql_as_owner
+from tests.runs import CHARTER
 from tests.stages import SG_1, SG_2, Stages, staged
 
 from clusters.databases import Database
 from cutter_agent.bootstrap.approvals import waiting
+from cutter_agent.bootstrap.evidence import export_run
 from cutter_agent.errors import (
     ApprovalConsumedAlready,
     Stop,
@@ -135,6 +137,37 @@ def test_a_log_that_only_grew_since_the_request_is_taken(database: Database, cut
     cut.approve(Gate.SG_3, decision="retry")
     with session(database, "cutter_exec") as connection:
         history.consume(connection, cut.fence, cut.consumption(Gate.SG_1, request))
+
+
+FORGOTTEN = ("approval_use", "signature", "approval")
+"""The rows that a superuser takes away who wants an approval to count twice."""
+
+
+def test_an_approval_whose_use_was_deleted_is_still_spent(database: Database, cut: Cut) -> None:
+    request = cut.request(Gate.SG_1)
+    with session(database, "cutter_exec") as connection:
+        history.consume(connection, cut.fence, cut.consumption(Gate.SG_1, request))
+    for table in FORGOTTEN:
+        name = f"cutter_governance.{table}"
+        sql_as_owner(database, f"ALTER TABLE {name} DISABLE TRIGGER ALL", f"DELETE FROM {name}")
+    with session(database, "cutter_exec") as connection, pytest.raises(ApprovalConsumedAlready):
+        history.consume(connection, cut.fence, cut.consumption(Gate.SG_1, request))
+
+
+def test_a_run_whose_use_was_deleted_names_it_and_is_not_exported(
+    database: Database, tmp_path: Path
+) -> None:
+    deployed = deploy(database, tmp_path, source=CHARTER)
+    run = finish(deployed).run_id
+    (first, _) = rows(
+        deployed, "SELECT request_sha256 FROM cutter_governance.approval ORDER BY gate"
+    )
+    uses = "cutter_governance.approval_use"
+    sql_as_owner(database, f"ALTER TABLE {uses} DISABLE TRIGGER ALL", f"DELETE FROM {uses}")
+    with deployed.desk() as desk:
+        assert desk.live_site.consumed_by(bytes(first[0]).hex()) == run
+        with pytest.raises(StopEvidenceMismatch, match="does not agree"):
+            export_run(desk, deployed.context(run))
 
 
 def test_of_sixteen_who_spend_one_approval_one_wins(database: Database, cut: Cut) -> None:

@@ -15,7 +15,10 @@ BEGIN
     RAISE EXCEPTION 'an approval is used by a run at a gate, with its request and its signatures: nothing of it is null'
       USING ERRCODE = 'CU012';
   END IF;
-  IF EXISTS (SELECT FROM cutter_governance.approval_use AS u WHERE u.request_sha256 = v_sha256) THEN
+  -- The log too: a row that was taken away is still told of there, and the log cannot lose an entry unseen.
+  IF EXISTS (SELECT FROM cutter_governance.approval_use AS u WHERE u.request_sha256 = v_sha256)
+     OR EXISTS (SELECT FROM cutter_governance.transparency_log AS t
+                WHERE t.kind = 'approval_use' AND position(encode(v_sha256, 'hex')::bytea IN t.payload) > 0) THEN
     RAISE EXCEPTION 'approval % was used before', encode(v_sha256, 'hex') USING ERRCODE = 'CU013';
   END IF;
   v_run := cutter_governance.guard_run(p_run_id, p_fence);

@@ -131,6 +131,108 @@ def test_changes_are_accepted_notes_kept_and_what_is_left_out_counted() -> None:
     assert read.spans.place_of(0) == "/document/body/p[1]"
 
 
+def paragraph(text: str, properties: str = "") -> str:
+    return f"<w:p><w:pPr>{properties}</w:pPr><w:r><w:t>{text}</w:t></w:r></w:p>"
+
+
+def row(*cells: str) -> str:
+    return "<w:tr>" + "".join(f"<w:tc>{cell}</w:tc>" for cell in cells) + "</w:tr>"
+
+
+def test_heads_and_feet_of_pages_are_left_out_and_counted() -> None:
+    head = f"<w:hdr {W}>{paragraph('Gazette')}</w:hdr>"
+    read = read_docx(packed(item("x"), header1=head, header2=f"<w:hdr {W}/>", footer1=head))
+    assert read.text == b"x\n"
+    assert dict(read.left_out) == {"page header or footer": 2}
+
+
+def test_a_deleted_paragraph_does_not_count_and_a_deleted_end_joins_two() -> None:
+    gone = (
+        '<w:p><w:pPr><w:rPr><w:del/></w:rPr><w:numPr><w:ilvl w:val="0"/><w:numId w:val="1"/></w:numPr>'
+        "</w:pPr><w:del><w:r><w:delText>old</w:delText></w:r></w:del></w:p>"
+    )
+    joined = '<w:p><w:pPr><w:rPr><w:del/></w:rPr></w:pPr><w:r><w:t xml:space="preserve">one </w:t></w:r></w:p>'
+    body = item("a") + gone + item("b") + joined + paragraph("two")
+    assert lines(packed(body, numbering=numbering())) == ["Article 1. a", "Article 2. b", "one two"]
+    moved = joined.replace("w:del", "w:moveFrom")
+    table = f"<w:tbl>{row(paragraph('x'), paragraph('y'), paragraph('z'))}</w:tbl>"
+    assert lines(packed(moved + table)) == ["one", "| x | y | z |"]
+
+
+def test_a_deleted_row_is_left_out() -> None:
+    gone = "<w:tr><w:trPr><w:del/></w:trPr><w:tc>" + paragraph("old") + "</w:tc></w:tr>"
+    read = read_docx(packed(f"<w:tbl>{row(paragraph('a'), paragraph('b'))}{gone}</w:tbl>"))
+    assert read.text == b"| a | b |\n"
+    assert dict(read.left_out) == {"deleted text": 1}
+
+
+def test_a_table_that_only_lays_out_is_lines_and_its_numbers_count() -> None:
+    body = (
+        "<w:tbl>"
+        + row(paragraph("(1)"), paragraph("Whereas one;"))
+        + row(paragraph(""), item("first") + item("second", 1))
+        + row(paragraph("outer") + f"<w:tbl>{row(paragraph('in'), paragraph('side'))}</w:tbl>")
+        + row(item("cell"), paragraph("b"), paragraph("c"))
+        + "</w:tbl>"
+        + item("after")
+    )
+    assert lines(packed(body, numbering=numbering())) == [
+        "(1) Whereas one;",
+        "Article 1. first",
+        "a) second",
+        "outer",
+        "| in | side |",
+        "| Article 2. cell | b | c |",
+        "Article 3. after",
+    ]
+
+
+def test_text_boxes_stand_below_their_paragraph_once() -> None:
+    box = f"<w:txbxContent>{paragraph('boxed')}{item('numbered')}</w:txbxContent>"
+    mc = 'xmlns:mc="http://schemas.openxmlformats.org/markup-compatibility/2006"'
+    drawn = (
+        f"<mc:AlternateContent {mc}><mc:Choice><w:drawing><wsp>{box}</wsp></w:drawing></mc:Choice>"
+        f"<mc:Fallback><w:pict>{box}</w:pict></mc:Fallback></mc:AlternateContent>"
+    )
+    body = f"<w:p><w:r><w:t>a</w:t>{drawn}<w:drawing/></w:r></w:p>" + item("b")
+    read = read_docx(packed(body, numbering=numbering()))
+    assert read.text.decode().split("\n\n") == [
+        "a",
+        "boxed",
+        "Article 1. numbered",
+        "Article 2. b\n",
+    ]
+    assert dict(read.left_out) == {"drawing": 1}
+    at = read.text.index(b"boxed")
+    assert read.spans.place_of(at) == "/document/body/p[1]/txbxContent[1]/p[1]"
+
+
+def test_a_style_counts_on_the_level_that_names_it_down_to_the_ninth() -> None:
+    joined = '<w:suff w:val="nothing"/>'
+    levels = "".join(
+        f'<w:lvl w:ilvl="{n}"><w:start w:val="1"/><w:numFmt w:val="decimal"/><w:pStyle w:val="s{n}"/>'
+        f'<w:lvlText w:val="{".".join(f"%{m}" for m in range(1, n + 2))}"/>'
+        f"{joined if n == 8 else ''}</w:lvl>"
+        for n in range(9)
+    )
+    lists = (
+        f'<w:numbering {W}><w:abstractNum w:abstractNumId="0">{levels}</w:abstractNum>'
+        '<w:num w:numId="1"><w:abstractNumId w:val="0"/></w:num></w:numbering>'
+    )
+    number = '<w:pPr><w:numPr><w:numId w:val="1"/></w:numPr></w:pPr>'
+    styles = f"<w:styles {W}>" + "".join(
+        f'<w:style w:styleId="s{n}"><w:basedOn w:val="s{n - 1}"/>{number if n == 0 else ""}</w:style>'
+        for n in range(9)
+    )
+    body = "".join(paragraph("x", f'<w:pStyle w:val="s{n}"/>') for n in (*range(9), 1, 8))
+    assert lines(packed(body, styles=f"{styles}</w:styles>", numbering=lists)) == [
+        *(f"{'.'.join('1' * (n + 1))} x" for n in range(8)),
+        "1.1.1.1.1.1.1.1.1x",
+        "1.2 x",
+        "1.2.1.1.1.1.1.1.1x",
+    ]
+
+
 @pytest.mark.parametrize(
     ("kind", "number", "drawn"),
     [
@@ -144,6 +246,28 @@ def test_changes_are_accepted_notes_kept_and_what_is_left_out_counted() -> None:
 )
 def test_ways_of_counting(kind: str, number: int, drawn: str) -> None:
     assert numeral(kind, number) == drawn
+
+
+def test_elements_that_nest_a_hundred_thousand_deep_are_refused() -> None:
+    many = 100_000
+    for name in ("w:sdt", "w:tbl", "x"):
+        body = f"<{name}>" * many + paragraph("x") + f"</{name}>" * many
+        with pytest.raises((StopSourceUnreadable, StopOverSize)):
+            read_docx(packed(body))
+
+
+def test_an_encrypted_part_and_too_many_parts_are_refused() -> None:
+    data = bytearray(packed(item("x")))
+    for signature, flags in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        data[data.index(signature) + flags] |= 1
+    with pytest.raises(StopSourceUnreadable, match="encrypted"):
+        read_docx(bytes(data))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as file:
+        for number in range(archive.PARTS_MAX + 1):
+            file.writestr(f"{number}", "")
+    with pytest.raises(StopOverSize, match="parts"):
+        read_docx(buffer.getvalue())
 
 
 @pytest.mark.parametrize("cut", [0, 10, 200, -30])

@@ -1,12 +1,15 @@
 """PDF pages become paragraphs, with low trust and a way back to page and line."""
 
+import io
 import zlib
 
+import pypdf
 import pytest
 
 from cutter_agent.errors import StopOverSize, StopSourceUnreadable
 from cutter_agent.files.readers import pdf as reader
 from cutter_agent.files.readers.pdf import read_pdf
+from cutter_agent.files.readers.reading import read_apart
 from forge.pages import assembled, pdf_of, stream
 
 
@@ -78,6 +81,49 @@ def test_a_page_without_text_is_counted_and_a_file_without_any_refused() -> None
 def test_broken_files_are_refused(data: bytes) -> None:
     with pytest.raises(StopSourceUnreadable):
         read_pdf(data)
+
+
+def encrypted(password: str) -> bytes:
+    writer = pypdf.PdfWriter(clone_from=io.BytesIO(pdf_of([["Article 1. Text."]])))
+    writer.encrypt(password, "owner", algorithm="RC4-128")
+    buffer = io.BytesIO()
+    writer.write(buffer)
+    return buffer.getvalue()
+
+
+def test_a_file_with_a_password_is_refused_and_one_with_an_empty_one_read() -> None:
+    with pytest.raises(StopSourceUnreadable, match="encrypted"):
+        read_pdf(encrypted("secret"))
+    assert read_pdf(encrypted("")).text == b"Article 1. Text.\n"
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.9, 0.99])
+def test_a_file_cut_short_is_a_stop_or_its_pages(share: float) -> None:
+    data = pdf_of([["Article 1. One."], ["Article 2. Two."]])
+    try:
+        read = read_pdf(data[: int(share * len(data))])
+    except StopSourceUnreadable:
+        return
+    assert read.text.startswith(b"Article 1.")
+
+
+@pytest.mark.parametrize("nest", [b"[" * 100_000, b"<< /A " * 100_000, b"(" * 100_000])
+def test_objects_that_nest_a_hundred_thousand_deep_are_refused(nest: bytes) -> None:
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids " + nest + b" /Count 1 >>",
+    ]
+    with pytest.raises((StopSourceUnreadable, StopOverSize)):
+        read_apart("pdf", assembled(objects))
+
+
+def test_pages_that_hold_each_other_are_refused() -> None:
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [2 0 R 2 0 R] /Count 2 >>",
+    ]
+    with pytest.raises((StopSourceUnreadable, StopOverSize)):
+        read_apart("pdf", assembled(objects))
 
 
 def test_a_stream_that_inflates_without_end_is_refused() -> None:

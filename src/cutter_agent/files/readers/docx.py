@@ -1,4 +1,4 @@
-"""DOCX as text: paragraphs with their automatic numbers, tables, notes; tracked changes accepted.
+"""DOCX as text: paragraphs with their automatic numbers, tables, notes, text boxes; tracked changes accepted.
 
 Read from the parts themselves: a paragraph's text is more than its plain runs (inserted runs,
 fields, content controls), and its number is in another part.
@@ -7,12 +7,13 @@ fields, content controls), and its number is in another part.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.errors import StopSourceUnreadable
 from cutter_agent.files.readers.archive import Archive
 from cutter_agent.files.readers.docx_numbers import Numbering, W, number_of
-from cutter_agent.files.readers.extracted import Extracted, Lines
+from cutter_agent.files.readers.extracted import LABEL, Extracted, Lines
 from cutter_agent.files.readers.xml import parsed_xml
 
 if TYPE_CHECKING:
@@ -45,6 +46,11 @@ _SIGNS: Final = {
     f"{W}softHyphen": "\u00ad",
     f"{W}ptab": " ",
 }
+_BOX: Final = f"{W}txbxContent"
+_DRAWN: Final = frozenset({f"{W}drawing", f"{W}pict", f"{W}object"})
+_TAKEN_OUT: Final = (f"{W}del", f"{W}moveFrom")
+_HEADS_MAX: Final = 30
+_LAYOUT_CELLS: Final = 2
 _NOTES: Final = {f"{W}footnoteReference": "footnote", f"{W}endnoteReference": "endnote"}
 
 
@@ -75,7 +81,19 @@ def read_docx(source: bytes) -> Extracted:
     walk = _Walk(numbering, notes)
     if body is not None:
         walk.blocks(body, "/document/body", 0)
+    walk.lines.left_out["page header or footer"] = _running_heads(archive)
+    walk.lines.left_out += Counter()
     return walk.lines.extracted(source, MEDIA_TYPE, "element", "derived")
+
+
+def _running_heads(archive: Archive) -> int:
+    """How many heads and feet of pages there are that say something."""
+    parts = (
+        archive.read(f"word/{kind}{number}.xml")
+        for kind in ("header", "footer")
+        for number in range(1, _HEADS_MAX)
+    )
+    return sum(part is not None and _says_something(parsed_xml(part)) for part in parts)
 
 
 def _notes(root: etree._Element, kind: str, numbering: Numbering) -> dict[tuple[str, str], str]:
@@ -99,6 +117,7 @@ class _Walk:
         self._notes = notes
         self._noted = 0
         self._waiting: list[str] = []
+        self._boxes: list[etree._Element] = []
 
     def blocks(self, element: etree._Element, path: str, depth: int) -> None:
         """The paragraphs and tables in the element stand written."""
@@ -112,17 +131,34 @@ class _Walk:
             counts[name] += 1
             where = f"{path}/{name}[{counts[name]}]"
             if child.tag == f"{W}p":
-                self.paragraph(child, where)
+                self.paragraph(child, where, depth)
             elif child.tag == f"{W}tr":
-                self._row(child, where)
+                self.lines.end()
+                self._row(child, where, depth)
             elif child.tag in _LEFT_OUT:
                 self.lines.left_out[_LEFT_OUT[str(child.tag)]] += 1
             elif child.tag not in _SILENT:
                 self.blocks(child, where, depth + 1)
+        self.lines.end()
 
-    def paragraph(self, element: etree._Element, path: str) -> None:
+    def paragraph(self, element: etree._Element, path: str, depth: int) -> None:
         """The paragraph stands in a line of its own, behind its number."""
+        self.runs(element, path, 0)
         properties = element.find(f"{W}pPr")
+        if _is_joined_to_the_next(properties):
+            return
+        if self.lines.waits:
+            label, heading = self._label(properties)
+            prefix = "#" * min(HEADING_DEPTH_MAX, heading) + " " if heading else ""
+            for line in self.lines.taken().split(_BREAK):
+                self.lines.write(label + line, path)
+                self.lines.end(prefix)
+                prefix = label = ""
+            self.lines.blank()
+        self._write_aside(path, depth)
+
+    def _label(self, properties: etree._Element | None) -> tuple[str, int]:
+        """The number that is drawn before a paragraph with text, and how deep a heading it is."""
         style_id = number = ""
         level: int | None = None
         if properties is not None:
@@ -131,19 +167,9 @@ class _Walk:
             style_id = "" if named is None else named.get(f"{W}val", "")
         style = self._numbering.of_style(style_id)
         number, level = number or style.number, style.level if level is None else level
-        self.runs(element, path, 0)
-        if self.lines.waits:
-            label = ""
-            if number not in {"", "0"}:
-                label = self._numbering.next_label(number, level or 0)
-            heading = min(HEADING_DEPTH_MAX, style.heading)
-            prefix = "#" * heading + " " if heading else ""
-            for line in self.lines.taken().split(_BREAK):
-                self.lines.write(f"{label} {line}" if label else line, path)
-                self.lines.end(prefix)
-                prefix = label = ""
-            self.lines.blank()
-        self._write_notes(path)
+        if number in {"", "0"}:
+            return "", style.heading
+        return self._numbering.next_label(number, level or 0), style.heading
 
     def runs(self, element: etree._Element, path: str, depth: int) -> None:
         """The characters in the element stand in the line that is being written."""
@@ -162,6 +188,8 @@ class _Walk:
                 self.lines.write(_SIGNS[tag], path)
             elif tag in _NOTES:
                 self._note(_NOTES[tag], child.get(f"{W}id", ""), path)
+            elif tag in _DRAWN and (boxes := list(_boxes(child))):
+                self._boxes += boxes
             elif tag in _LEFT_OUT:
                 self.lines.left_out[_LEFT_OUT[tag]] += 1
             elif tag == f"{W}r" and _is_hidden(child):
@@ -176,29 +204,87 @@ class _Walk:
             self.lines.write(f"[^{self._noted}]", path)
             self._waiting.append(f"[^{self._noted}] {text}")
 
-    def _row(self, element: etree._Element, path: str) -> None:
-        """The cells of a row stand in one line, between bars."""
-        cells = []
-        for cell in element.iter(f"{W}tc"):
-            if next(cell.iterancestors(f"{W}tr")) is not element:
-                continue  # of a table inside of a cell, which the outer cell holds
+    def _row(self, element: etree._Element, path: str, depth: int) -> None:
+        """The cells of a row stand in one line, between bars; a row that only lays out, in lines."""
+        if element.find(f"{W}trPr/{W}del") is not None:
+            self.lines.left_out["deleted text"] += 1
+            return
+        cells = [
+            cell for cell in element.iter(f"{W}tc") if next(cell.iterancestors(f"{W}tr")) is element
+        ]
+        if _only_lays_out(cells):
+            for number, cell in enumerate(cells, 1):
+                text = _plain(cell)
+                if LABEL.fullmatch(text):
+                    self.lines.write(text, f"{path}/tc[{number}]")
+                    self.lines.hold()
+                else:
+                    self.blocks(cell, f"{path}/tc[{number}]", depth + 1)
+            self.lines.release()
+            return
+        shown = []
+        for cell in cells:
+            pieces = []
             for paragraph in cell.iter(f"{W}p"):
                 self.runs(paragraph, path, 0)
-                self.lines.write(" ", path)
-            cells.append(self.lines.taken().replace(_BREAK, " "))
-        if any(cells):
-            self.lines.write("| " + " | ".join(cells) + " |", path)
+                if self.lines.waits:
+                    label, _ = self._label(paragraph.find(f"{W}pPr"))
+                    pieces.append(label + self.lines.taken().replace(_BREAK, " "))
+            shown.append(" ".join(pieces))
+        if any(shown):
+            self.lines.write("| " + " | ".join(shown) + " |", path)
             self.lines.end()
-        self._write_notes(path)
+        self._write_aside(path, depth)
 
-    def _write_notes(self, path: str) -> None:
+    def _write_aside(self, path: str, depth: int) -> None:
+        """The notes and text boxes of what was written stand below it."""
         waiting, self._waiting = self._waiting, []
         for text in waiting:
             self.lines.write(text, path)
             self.lines.end()
             self.lines.blank()
+        boxes, self._boxes = self._boxes, []
+        for number, box in enumerate(boxes, 1):
+            self.blocks(box, f"{path}/txbxContent[{number}]", depth + 1)
 
 
 def _is_hidden(run: etree._Element) -> bool:
     vanish = run.find(f"{W}rPr/{W}vanish")
     return vanish is not None and vanish.get(f"{W}val") not in {"0", "false"}
+
+
+def _is_joined_to_the_next(properties: etree._Element | None) -> bool:
+    """Return True if the end of the paragraph is deleted: its text goes on in the next one."""
+    mark = None if properties is None else properties.find(f"{W}rPr")
+    return mark is not None and any(mark.find(each) is not None for each in _TAKEN_OUT)
+
+
+def _boxes(element: etree._Element) -> Iterator[etree._Element]:
+    """The text boxes in a drawing, without those inside of others."""
+    for child in element:
+        if child.tag == _BOX:
+            yield child
+        elif child.tag not in _SILENT:
+            yield from _boxes(child)
+
+
+def _only_lays_out(cells: list[etree._Element]) -> bool:
+    """Return True for a row that is no row of a table: one text, a number and its text, tables in it."""
+    if any(cell.find(f".//{W}tbl") is not None for cell in cells):
+        return True
+    filled = [text for cell in cells if (text := _plain(cell))]
+    return len(filled) <= 1 or (len(filled) == _LAYOUT_CELLS and bool(LABEL.fullmatch(filled[0])))
+
+
+def _plain(element: etree._Element) -> str:
+    """The characters of the element that are not deleted, in one line."""
+    pieces = (
+        piece.text or ""
+        for piece in element.iter(f"{W}t")
+        if not any(piece.iterancestors(*_TAKEN_OUT))
+    )
+    return " ".join("".join(pieces).split())
+
+
+def _says_something(root: etree._Element) -> bool:
+    return bool(_plain(root))

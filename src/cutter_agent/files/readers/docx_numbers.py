@@ -26,6 +26,8 @@ class Level:
     text: str
     legal: bool
     restarts: int | None
+    style: str
+    joined: bool
 
 
 @dataclass(slots=True)
@@ -93,6 +95,7 @@ class Numbering:
     def of_style(self, style_id: str) -> Style:
         """Return what the style and those that it is based on say."""
         found = Style()
+        chain = []
         for _ in range(STYLE_CHAIN_MAX):
             style = self.styles.get(style_id)
             if style is None:
@@ -100,11 +103,23 @@ class Numbering:
             found.number = found.number or style.number
             found.level = style.level if found.level is None else found.level
             found.heading = found.heading or style.heading
+            chain.append(style_id)
             style_id = style.based_on
+        if found.level is None and found.number:
+            found.level = self._level_of_styles(found.number, chain)
         return found
 
+    def _level_of_styles(self, number: str, chain: list[str]) -> int | None:
+        """The level of the list that names one of these styles as its own."""
+        levels = self._levels.get(self._abstract.get(number, ""), {})
+        own = {level.style: index for index, level in levels.items() if level.style}
+        return next((own[style_id] for style_id in chain if style_id in own), None)
+
     def next_label(self, number: str, index: int) -> str:
-        """Return the label of the next paragraph of this list and level; the list counts on."""
+        """Return the label of the next paragraph of this list and level, and what parts it from the text.
+
+        The list counts on.
+        """
         abstract = self._abstract.get(number, "")
         level = self._level_of(number, abstract, index)
         if level is None or not 0 <= index < LEVELS:
@@ -123,12 +138,13 @@ class Numbering:
             if inner is None or inner.restarts is None or 0 < index + 1 <= inner.restarts:
                 counts.pop(deeper, None)
         if level.kind == "bullet":
-            return "-"
-        return re.sub(
+            return "- "
+        label = re.sub(
             r"%([1-9])",
             lambda mark: self._drawn(number, abstract, level, int(mark[1]) - 1),
             level.text,
         )
+        return label if level.joined or not label else f"{label} "
 
     def _drawn(self, number: str, abstract: str, level: Level, index: int) -> str:
         other = self._level_of(number, abstract, index)
@@ -160,6 +176,8 @@ def _level(element: etree._Element) -> tuple[int, Level]:
         text=_value(element.find(f"{W}lvlText")),
         legal=legal is not None and _value(legal) not in {"0", "false"},
         restarts=None if restart is None else _integer(_value(restart), 0),
+        style=_value(element.find(f"{W}pStyle")),
+        joined=_value(element.find(f"{W}suff")) == "nothing",
     )
 
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import docx
 import pytest
+from docx.oxml import parse_xml
+from docx.oxml.ns import nsdecls
 from tests.audit import audit, in_force, planned, rows
 from tests.live import deploy
 from tests.terminal import Terminal, terminal_at
@@ -20,6 +22,9 @@ from forge.pages import pdf_of
 
 EXAMPLE = (EXAMPLES / "vn-law-sample.md").read_text("utf-8")
 LINES_A_PAGE = 24
+DELETED = (
+    f'<w:del {nsdecls("w")} w:id="1"><w:r><w:br/><w:delText>Điều 99. Bỏ</w:delText></w:r></w:del>'
+)
 STORED = """
 SELECT v.address, v.own_spans, b.body FROM iu.unit_in_force f
 JOIN iu.unit_version v USING (document_id, version_id)
@@ -57,7 +62,7 @@ LAWS = (
 
 
 def word_file() -> bytes:
-    """Our own example as another program writes a DOCX file: headings, paragraphs, one deletion."""
+    """Our own example as another program writes it: headings, a running head, a tracked deletion."""
     document = docx.Document()
     for line in EXAMPLE.splitlines():
         text = line.lstrip("# ")
@@ -66,6 +71,7 @@ def word_file() -> bytes:
         elif text:
             document.add_paragraph(text)
     document.sections[0].header.paragraphs[0].text = "Công báo số 1"
+    document.paragraphs[-1]._p.append(parse_xml(DELETED))
     buffer = io.BytesIO()
     document.save(buffer)
     return buffer.getvalue()
@@ -100,8 +106,8 @@ def check(
     terminal: tuple[pytest.MonkeyPatch, pytest.CaptureFixture[str]],
     file: Path,
     law: Law,
-) -> None:
-    """The file is added as people add it, cut live, and everything that is in force is its own bytes."""
+) -> dict[str, tuple[str, str]]:
+    """The file is added as people add it, cut live; all that is in force, which is its own bytes."""
     deployed = deploy(database, folder)
     at = terminal_at(deployed, *terminal)
     source = file.read_bytes()
@@ -128,6 +134,7 @@ def check(
     at.json("export", law.code, "--source", "-o", str(exported))
     assert exported.read_bytes() == source
     audit(deployed, text, code=law.code, profile=law.profile)
+    return in_force(deployed, law.code)
 
 
 def check_place(at: Terminal, code: str, address: str, source: bytes) -> None:
@@ -171,4 +178,5 @@ def test_a_document_of_office_and_of_print_is_cut_live(
     file = tmp_path / name
     file.write_bytes(made)
     law = Law("ROOM-1", name, "vn-law", 30)
-    check(database, tmp_path, (monkeypatch, capsys), file, law)
+    stored = check(database, tmp_path, (monkeypatch, capsys), file, law)
+    assert stored.keys() == planned(EXAMPLE.encode(), "ROOM-1", "vn-law").keys()

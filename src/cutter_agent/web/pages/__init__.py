@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 
 from cutter_agent.web.pages import deployment, documents, doors, plan, runs
 
+PARTS: Final = (doors.router, runs.router, plan.router, documents.router, deployment.router)
 router = APIRouter(include_in_schema=False)
-for part in (doors, runs, plan, documents, deployment):
-    router.include_router(part.router)
+for part in PARTS:
+    router.include_router(part)

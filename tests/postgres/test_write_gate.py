@@ -27,7 +27,14 @@ QUEUE = Queue(
 KEY = 7_001
 WATCHER = f"""
 CREATE FUNCTION public.one_writer() RETURNS trigger LANGUAGE plpgsql AS $$
+DECLARE
+  v_gate bigint := hashtextextended('cutter/write-gate', 0);
 BEGIN
+  IF TG_TABLE_SCHEMA = 'iu' AND NOT EXISTS (
+      SELECT FROM pg_locks AS l WHERE l.locktype = 'advisory' AND l.granted AND l.pid = pg_backend_pid()
+        AND l.classid::bigint = (v_gate >> 32) & 4294967295 AND l.objid::bigint = v_gate & 4294967295) THEN
+    RAISE EXCEPTION 'a writer beside the gate' USING ERRCODE = 'CU016';
+  END IF;
   -- Held to the end of the writing transaction. What the last writer held goes with its locks, in no
   -- order of theirs: so it is looked for again before two writers are seen in it.
   IF NOT pg_try_advisory_xact_lock({KEY}) THEN

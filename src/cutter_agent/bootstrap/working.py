@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from importlib import metadata, util
 from typing import TYPE_CHECKING, Final
@@ -209,6 +209,28 @@ def tell_workers(desk: Desk, run_id: str) -> bool:
     from cutter_agent.postgres.work import wake
 
     return wake(desk.access.login(ROLE_EXEC), run_id)
+
+
+class WorkerLanes:
+    """Lanes that are somebody else's: each order is handed to the workers, and nothing waits for it."""
+
+    def __init__(self, desk: Desk) -> None:
+        """Bind the deployment."""
+        self._desk = desk
+
+    def drive(self, orders: Iterator[LaneOrder]) -> Iterator[LaneAnswer]:
+        """Yield where each order stands once workers know of it."""
+        for order in orders:
+            try:
+                run_id = order.run_id
+                if run_id is None:
+                    run_id, _ = hand_over(self._desk, order.document_id)
+                else:
+                    tell_workers(self._desk, run_id)
+            except Stop as stop:
+                yield stopped_at(order.document_id, order.run_id or stop.run_id, stop)
+            else:
+                yield LaneAnswer(order.document_id, run_id, sentence="left to workers")
 
 
 def _decided(desk: Desk, context: RunContext, decision: str) -> LaneAnswer:

@@ -84,6 +84,7 @@ def plan(queue: Path, *, max_concurrent: int, out: Output) -> int:
 @_LANES
 @click.option("--stop-on-first-failure", is_flag=True, help="Begin nothing more after a failure.")
 @click.option("--resume", is_flag=True, help="Go on after such a stop.")
+@click.option("--workers", is_flag=True, help="With --live: leave the documents to workers.")
 @speaks(long=True)
 def run(
     queue: Path,
@@ -92,18 +93,24 @@ def run(
     max_concurrent: int,
     stop_on_first_failure: bool,
     resume: bool,
+    workers: bool,
     out: Output,
 ) -> int:
     """Take every document to its next pause.
 
     What is approved goes on from its pause; what was begun goes on where it stood; nothing is done
-    twice. Exits with 10 while some wait, and with 21 when only what was set aside is left.
+    twice. Exits with 10 while some wait, and with 21 when only what was set aside is left. With
+    --workers this command only begins the runs and hands on what was approved: whichever
+    `cutter worker` is free drives them.
 
     Example: cutter batch run queue.yaml --live
     """
+    if workers and not live:
+        raise click.UsageError("--workers goes with --live.")
     mode = Mode.LIVE if live else Mode.DRYRUN
     with _at_desk(queue, out) as (desk, read):
-        with _driven(desk, read, mode, max_concurrent, out) as batch:
+        lanes = 0 if workers else max_concurrent
+        with _driven(desk, read, mode, lanes, out) as batch:
             try:
                 status = batch.run(stop_on_first_failure=stop_on_first_failure, resume=resume)
             finally:
@@ -242,9 +249,17 @@ def _alone(desk: Desk, read: Queue) -> Iterator[None]:
 
 @contextmanager
 def _driven(desk: Desk, read: Queue, mode: Mode, lanes: int, out: Output) -> Iterator[BatchRunner]:
-    """Yield the batch with its lanes; they are closed, and finish their step, when the block ends."""
-    from cutter_agent.bootstrap.batches import DeskLanes, batch_runner
+    """Yield the batch with its lanes; they are closed, and finish their step, when the block ends.
 
+    With no lane of its own, what there is to do is left to workers.
+    """
+    from cutter_agent.bootstrap.batches import DeskLanes, batch_runner
+    from cutter_agent.bootstrap.working import WorkerLanes
+
+    if lanes == 0:
+        with _alone(desk, read):
+            yield batch_runner(desk, read, mode, lanes=WorkerLanes(desk))
+        return
     with (
         _alone(desk, read),
         out.steps() as on_step,

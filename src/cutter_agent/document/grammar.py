@@ -10,11 +10,14 @@ import hashlib
 import re
 import tomllib
 import unicodedata
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from cutter_agent.document.matcher import Arm, Matcher
 from cutter_agent.document.numbering import NUMBERINGS, Numbering
-from cutter_agent.document.pattern import lint_pattern, one_of
+from cutter_agent.document.pattern import first_characters, lint_pattern, one_of
+from cutter_agent.document.scripts import ORDINAL_WORD_PATTERN
 from cutter_agent.document.toml_fields import Fields
 from cutter_agent.document.units import KINDS
 from cutter_agent.errors import StopRefusedInput
@@ -51,9 +54,9 @@ _LEAD_MARKDOWN: Final = (
     r"\n[ \t]{0,60}(?:[-•·'’`ˆ^~_.,°]{1,3}[ \t]{1,2})?(#{1,6}[ \t]{1,4})?[*_]{0,3}"
 )
 _LEAD_PLAIN: Final = r"\n[ \t]{0,60}(#{1,6}[ \t]{1,4})?"
-_LEAD_INLINE: Final = r"[ \t]{0,2}(?:[-–—―][ \t]{0,2})?()()"
+_LEAD_INLINE: Final = r"[ \t]{0,2}(?:[-–—―][ \t]{0,2})?"
 _QUOTE: Final = "([\"'“”„«»‘’『「]{0,2})"
-_FIRST_ARM_GROUP: Final = 3
+_ORDINAL: Final = "<ordinal>"
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +136,9 @@ class Profile:
         specificity: percent; how much a match says that the text is of this kind (detect.py).
         hints: words that texts of this kind often hold.
         quotes: pairs of marks that open and close quoted text.
-        scan: the one alternation over all forms, anchored at a newline.
-        arms: for each alternative of `scan`: its rule and whether it holds a number.
+        labels: finds the forms at the beginnings of lines.
         inline: the alternation over the forms that may follow another mark on its line, if any.
-        inline_arms: the same for the alternatives of `inline`.
+        inline_arms: for each alternative of `inline`: its rule and whether it holds a number.
         readings: for each rule, the rules whose marks look the same and count otherwise.
     """
 
@@ -150,8 +152,7 @@ class Profile:
     specificity: int
     hints: tuple[str, ...]
     quotes: tuple[tuple[str, str], ...]
-    scan: re.Pattern[str]
-    arms: dict[int, tuple[int, bool]]
+    labels: Matcher
     inline: re.Pattern[str] | None
     inline_arms: dict[int, tuple[int, bool]]
     readings: tuple[tuple[int, ...], ...]
@@ -194,9 +195,7 @@ def parse_profile(toml: bytes) -> Profile:
     lead = _LEAD_MARKDOWN if markdown else _LEAD_PLAIN
     if all(rule.headed for rule in rules):
         lead = _LEAD_HEADED
-    scan, arms = _compile(rules, lead + _QUOTE)
-    beside = tuple(rule for rule in rules if rule.inline)
-    inline, inline_arms = _compile(rules, _LEAD_INLINE, only=beside)
+    inline, inline_arms = _beside(rules)
     return Profile(
         name=name,
         toml_sha256=hashlib.sha256(toml).hexdigest(),
@@ -208,9 +207,8 @@ def parse_profile(toml: bytes) -> Profile:
         specificity=specificity,
         hints=hints,
         quotes=quotes,
-        scan=scan,
-        arms=arms,
-        inline=inline if beside else None,
+        labels=Matcher(lead + _QUOTE, _arms(rules)),
+        inline=inline,
         inline_arms=inline_arms,
         readings=_readings(rules),
     )
@@ -279,16 +277,17 @@ def _rule(fields: Fields) -> Rule:
 
 def _form(form: str, words: tuple[str, ...], numbering: Numbering, where: str) -> str:
     """One form as a pattern: words, number, separator and spaces filled in, then linted."""
-    if ("<num>" in form) != bool(numbering.pattern):
+    if _is_numbered(form) != bool(numbering.pattern):
         raise _refuse(f"{where}: <num> in its forms and its numbering must go together")
-    if form.count("<num>") > 1 or ("<word>" in form and not words):
+    if form.count("<num>") + form.count(_ORDINAL) > 1 or ("<word>" in form and not words):
         raise _refuse(f"{where}: one <num> a form at most, and <word> only where words are given")
     both = sorted({case for word in words for case in (word, word.upper())})
     spaced = form.replace("<s>", "[ \\t]{1,4}").replace("<gap>", "[ \\t]{0,4}")
     spaced = spaced.replace("<sep>", _SEPARATOR).replace("<end>", _END)
-    lint_pattern(spaced.replace("<num>", "(?:0)").replace("<word>", "(?:0)"), where)
+    counted = spaced.replace("<num>", "(?:0)").replace(_ORDINAL, "(?:0)")
+    lint_pattern(counted.replace("<word>", "(?:0)"), where)
     spaced = spaced.replace("<word>", one_of(both))
-    if re.match(spaced.replace("<num>", "0"), ""):
+    if re.match(spaced.replace("<num>", "0").replace(_ORDINAL, "0"), ""):
         raise _refuse(f"{where}: a form matches nothing at all, so every line would begin a unit")
     return spaced
 
@@ -321,23 +320,54 @@ def _status(fields: Fields | None) -> StatusRules:
     return StatusRules(scope=scope, default=default, keys=keys, words=words)
 
 
-def _compile(
-    rules: tuple[Rule, ...], lead: str, only: tuple[Rule, ...] | None = None
-) -> tuple[re.Pattern[str], dict[int, tuple[int, bool]]]:
-    """All forms as one alternation; for each of its outer groups the rule that it speaks for."""
+def _arms(rules: Sequence[Rule]) -> list[Arm]:
+    """All forms in the order in which they are tried; those with ordinal words come last."""
+    arms = [
+        Arm(
+            _filled(form, rule),
+            index,
+            _is_numbered(form),
+            rule.headed,
+            form.startswith(_ORDINAL),
+        )
+        for index, rule in enumerate(rules)
+        for form in rule.forms
+    ]
+    worded = [_ORDINAL in form for rule in rules for form in rule.forms]
+    last = [arm for arm, word in zip(arms, worded, strict=True) if word]
+    return [arm for arm, word in zip(arms, worded, strict=True) if not word] + last
+
+
+def _filled(form: str, rule: Rule) -> str:
+    """The form with the pattern of its number filled in as its one group."""
+    counted = form.replace("<num>", f"({rule.numbering.pattern})")
+    return counted.replace(_ORDINAL, f"({ORDINAL_WORD_PATTERN})")
+
+
+def _is_numbered(form: str) -> bool:
+    return "<num>" in form or _ORDINAL in form
+
+
+def _beside(
+    rules: Sequence[Rule],
+) -> tuple[re.Pattern[str] | None, dict[int, tuple[int, bool]]]:
+    """The forms of inline rules as one alternation; for each of its outer groups the rule and number."""
     arms: dict[int, tuple[int, bool]] = {}
     parts: list[str] = []
-    group = _FIRST_ARM_GROUP
+    firsts: list[str | None] = []
+    group = 1
     for index, rule in enumerate(rules):
-        if only is not None and rule not in only:
-            continue
-        for form in rule.forms:
-            numbered = "<num>" in form
+        for form in rule.forms if rule.inline else ():
+            numbered = _is_numbered(form)
             arms[group] = (index, numbered)
-            arm = "(" + form.replace("<num>", f"({rule.numbering.pattern})") + ")"
-            parts.append(f"(?(1){arm}|(?!))" if rule.headed else arm)
+            parts.append(f"({_filled(form, rule)})")
+            firsts.append(first_characters(parts[-1]))
             group += 2 if numbered else 1
-    return re.compile(f"{lead}(?:{'|'.join(parts) or '(?!)'})"), arms
+    if not parts:
+        return None, arms
+    known = [first for first in firsts if first]
+    ahead = f"(?=[{''.join(known)}])" if len(known) == len(firsts) else ""
+    return re.compile(f"{_LEAD_INLINE}{ahead}(?:{'|'.join(parts)})"), arms
 
 
 def _readings(rules: tuple[Rule, ...]) -> tuple[tuple[int, ...], ...]:

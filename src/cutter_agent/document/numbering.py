@@ -22,7 +22,6 @@ from cutter_agent.document.scripts import (
     CJK_NUMBER_PATTERN,
     DIGITS_PATTERN,
     NUMBER_PATTERN,
-    ORDINAL_WORD_PATTERN,
     SUPERSCRIPTS,
     cjk_pattern,
     cjk_value,
@@ -94,12 +93,14 @@ class Numbering:
         pattern: what matches one number; holds no group and no unbounded repetition.
         rank: the number's place in its sequence in steps of SUB_MAX, or NO_RANK.
         worded: True if words and other scripts' numbers are among them; addresses count them.
+        checked: True if only its rank tells whether a match is a number at all.
     """
 
     name: str
     pattern: str
     rank: Callable[[str], int]
     worded: bool = False
+    checked: bool = False
 
     def rank_of(self, number: str) -> int:
         """The rank of a number that may be of another way of counting, then NO_RANK."""
@@ -297,12 +298,6 @@ def _grein(number: str) -> int:
     return _arabic_suffix(digits + letter.strip())
 
 
-def ordinal_word_rank(number: str) -> int:
-    """The place of an ordinal word of any of the known languages."""
-    value = ordinal_value(number)
-    return NO_RANK if value is None else value * SUB_MAX or 1
-
-
 def letter_any_rank(letters: str) -> int:
     """The place of a letter in the alphabet of its own script."""
     return letter_rank(letters, SUB_MAX) or NO_RANK
@@ -357,10 +352,9 @@ _NUMBERINGS: Final = (
     Numbering("label", r"[A-Z0-9][A-Za-z0-9]{0,11}", _label),
     Numbering("code", r"[A-Z][A-Z0-9]{0,7}(?:-[A-Z0-9]{1,8}){1,3}", _unranked),
     Numbering("codified", r"[0-9]{1,3}(?:\.[0-9A-ZĐ]{1,6}){2,6}", _unranked),
-    Numbering("number", NUMBER_PATTERN, number_rank, worded=True),
+    Numbering("number", NUMBER_PATTERN, number_rank, worded=True, checked=True),
     Numbering("grein", r"[0-9]{1,4}[.] gr[.](?: [a-z](?=[.]))?", _grein, worded=True),
     Numbering("digits", DIGITS_PATTERN, number_rank, worded=True),
-    Numbering("ordinal-word", ORDINAL_WORD_PATTERN, ordinal_word_rank, worded=True),
     Numbering("letter-any", rf"(?:[a-zà-žα-ωа-яѐ-џ]{{1,2}}|[{OTHER_LETTERS}])", letter_any_rank),
     *(
         Numbering(f"letter-{name}", rf"(?:الف|[{order}أهـ]ـ?)", _arabic_letters(order))

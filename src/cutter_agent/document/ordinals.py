@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
 from typing import Final
 
@@ -132,15 +133,16 @@ ORDINAL_VALUES: Final = _values()
 """What each word counts, in lower case; 0 for what stands before the first."""
 
 
-def ordinal_forms() -> list[str]:
-    """Every word as texts print it: small, with a capital, in capitals (Turkish ones too)."""
-    forms: set[str] = set()
-    for word in ORDINAL_VALUES:
-        capital = word[:1].upper() + word[1:]
-        forms.update((word, capital, word.title(), word.upper()))
-        if any(mark in word for mark in "ıçşğüöinc"):
-            forms.add(word.replace("i", "İ").upper())
-    return sorted(forms)
+_WORD_RE: Final = re.compile("[A-Za-zÀ-ʯ\u0370-\u1fff\u3040-\ud7ff]{2,20}")
+
+
+def begins_with_ordinal(text: str, place: int) -> bool:
+    """True if the word at this place counts."""
+    word = _WORD_RE.match(text, place)
+    if word is None:
+        return False
+    plain = word[0].casefold()
+    return plain in ORDINAL_VALUES or ("i" in plain and ordinal_value(word[0]) is not None)
 
 
 def ordinal_value(word: str) -> int | None:

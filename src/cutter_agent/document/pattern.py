@@ -195,3 +195,78 @@ def _branch(tree: Tree) -> str:
         return ""
     joined = parts[0] if len(parts) == 1 and "" not in tree else f"(?:{'|'.join(parts)})"
     return f"{joined}?" if "" in tree else joined
+
+
+def first_characters(pattern: str) -> str | None:
+    """What a match of this pattern can begin with, as the inside of a class; None if that is anything.
+
+    Knows the pattern language of this module and plain groups.
+    """
+    pieces, nullable, end = _firsts(pattern, 0)
+    known = pieces is not None and not nullable and end == len(pattern)
+    return "".join(sorted(set(pieces))) if known and pieces is not None else None
+
+
+def _firsts(pattern: str, at: int) -> tuple[list[str] | None, bool, int]:
+    """First characters of alternatives, whether they can be empty, and where they end."""
+    pieces: list[str] | None = []
+    nullable = False
+    while True:
+        passed = True
+        while at < len(pattern) and pattern[at] not in "|)":
+            found, empty, at = _first_of_atom(pattern, at)
+            if passed:
+                pieces = None if pieces is None or found is None else pieces + found
+            passed = passed and empty
+        nullable = nullable or passed
+        if at < len(pattern) and pattern[at] == "|":
+            at += 1
+            continue
+        return pieces, nullable, at
+
+
+def _first_of_atom(pattern: str, at: int) -> tuple[list[str] | None, bool, int]:
+    mark = pattern[at]
+    found: list[str] | None
+    empty = False
+    if mark == "(":
+        looks = pattern.startswith(_LOOKAHEADS, at)
+        begin = at + (3 if looks or pattern.startswith("(?:", at) else 1)
+        found, empty, at = (
+            _firsts(pattern, begin) if pattern[begin : begin + 1] != "?" else (None, True, begin)
+        )
+        at = pattern.find(")", at) + 1 or len(pattern)
+        if looks:
+            return [], True, at
+    elif mark == "[":
+        end = _class_end(pattern, at)
+        body = pattern[at + 1 : end]
+        found, at = (None if body.startswith("^") else [_plain_ends(body)]), end + 1
+    elif mark == "\\":
+        escaped = pattern[at : at + 2]
+        found, at = (None if escaped in (r"\W", r"\D", r"\S") else [escaped]), at + 2
+        if escaped in (r"\b", r"\B"):
+            return [], True, at
+    else:
+        found, at = (None if mark == "." else [re.escape(mark)]), at + 1
+    repeat = _REPEAT_RE.match(pattern, at)
+    if repeat is not None:
+        return found, empty or repeat[1] == "0", repeat.end()
+    if pattern[at : at + 1] in ("?", "*"):
+        return found, True, at + 1
+    return found, empty, at + (pattern[at : at + 1] == "+")
+
+
+def _class_end(pattern: str, at: int) -> int:
+    """Where the class that begins here ends: the place of its bracket."""
+    end = at + 1 + (pattern[at + 1 : at + 2] == "^")
+    end += pattern[end : end + 1] == "]"
+    while pattern[end : end + 1] not in ("]", ""):
+        end += 2 if pattern[end] == "\\" else 1
+    return end
+
+
+def _plain_ends(body: str) -> str:
+    """A class's inside that can stand beside others: a dash at its ends is no range."""
+    body = "\\-" + body[1:] if body.startswith("-") else body
+    return body[:-1] + "\\-" if body.endswith("-") and not body.endswith("\\-") else body

@@ -16,6 +16,7 @@ INLINE_MAX: Final = 6
 """Most labels that may stand behind another one on its line."""
 _HEADED_RE: Final = re.compile(r"[^\n]{1,160}?[.:]?[ \t]?[—―](?=[ \t]{0,2}[(（]1[)）])")
 _BRACKETED_RE: Final = re.compile(r"[ \t]?[(（][^()（）\n]{1,80}[)）](?=[ \t]{0,2}①)")
+_new: Final = tuple.__new__
 _FENCE_RE: Final = re.compile(r"\n[ ]{0,3}(`{3,}|~{3,})([^\n]*)")
 _FRONT_MATTER_RE: Final = re.compile(r"\n---[ \t]{0,8}\n")
 _FRONT_MATTER_CHARACTERS_MAX: Final = 65_536
@@ -71,40 +72,39 @@ class Ranges:
 def scan(shadow: str, profile: Profile) -> list[Mark]:
     """Every candidate, in order of the text."""
     marks: list[Mark] = []
-    rules, arms = profile.rules, profile.arms
+    rules = profile.rules
     ranks = [rule.numbering.rank for rule in rules]
-    for found in profile.scan.finditer(shadow):
-        group = found.lastindex
-        if group is None:
-            continue
-        index, numbered = arms[group]
+    beside = profile.inline is not None
+    dashed = "—" in shadow or "―" in shadow
+    for start, end, hashes, quote, index, num in profile.labels.finds(shadow):
         rule = rules[index]
-        hashes = found[1]
         level = len(hashes.rstrip()) if hashes and rule.depth else rule.level
-        if numbered:
-            num = found[group + 1]
+        rank = NO_RANK
+        if num:
             rank = ranks[index](num)
+            if rank == NO_RANK and rule.numbering.checked:
+                continue
             if rule.dotted:
                 level += num.rstrip(".").count(".")
-        else:
-            num, rank = "", NO_RANK
-        end = found.end()
-        marks.append(Mark(found.start() + 1, end, index, num, rank, level, found[2], bool(hashes)))
-        if profile.inline is not None:
-            place = _inside(shadow, rule, end) if rule.kind == "article" else end
-            if place == end and rule.keyword and shadow[end : end + 1] == "(":
-                continue
-            marks += _beside(shadow, profile, place)
+        marks.append(_new(Mark, (start, end, index, num, rank, level, quote, bool(hashes))))
+        if not beside:
+            continue
+        place = end
+        if rule.kind == "article":
+            place = _inside(shadow, rule, end, dashed=dashed)
+        if place == end and rule.keyword and shadow[end : end + 1] == "(":
+            continue
+        marks += _beside(shadow, profile, place)
     return marks
 
 
-def _inside(shadow: str, rule: Rule, end: int) -> int:
+def _inside(shadow: str, rule: Rule, end: int, *, dashed: bool) -> int:
     """Where the first paragraph of an article may begin on the article's own line.
 
     Behind a heading and a dash (`1. Title.—(1) …`), or behind a heading in brackets where a number
     has an end of its own (`제2조(정의) ① …`).
     """
-    headed = _HEADED_RE.match(shadow, end)
+    headed = _HEADED_RE.match(shadow, end) if dashed else None
     if headed is not None:
         return headed.end()
     if rule.numbering.name.startswith("cjk"):

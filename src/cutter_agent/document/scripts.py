@@ -6,9 +6,6 @@ import re
 import unicodedata
 from typing import Final
 
-from cutter_agent.document.ordinals import ordinal_forms
-from cutter_agent.document.pattern import one_of
-
 DIGIT_ZEROS: Final = (
     0x0660, 0x06F0, 0x0966, 0x09E6, 0x0BE6, 0x0C66, 0x0CE6, 0x0E50, 0x0ED0, 0x17E0, 0x1040, 0xFF10,
 )  # fmt: skip
@@ -38,7 +35,13 @@ _CJK_DIGITS: Final = {
 _CJK_UNITS: Final = {"十": 10, "拾": 10, "百": 100, "千": 1000}
 _CJK: Final = "".join(_CJK_DIGITS) + "".join(_CJK_UNITS)
 CJK_NUMBER_PATTERN: Final = f"[{_CJK}]{{1,6}}"
-ORDINAL_WORD_PATTERN: Final = one_of(ordinal_forms()) + "(?!\\w)"
+_WORD: Final = "A-Za-zÀ-ʯ\u0370-\u1fff\u3040-\ud7ff"
+ORDINAL_WORD_PATTERN: Final = (
+    "(?:(?:[Dd][eéÉ][cC][iI][mM]|[Vv][iI][gG][eéÉ][sS][iI][mM]|[Tt][rR][iI][gG][eéÉ][sS][iI][mM])"
+    "[oaOA][ ](?=[PpSsTtCcQqOoNn]))?"
+    f"[{_WORD}]{{2,20}}(?![{_WORD}])"
+)
+"""Any word: which one counts is told by its rank."""
 _LETTERS: Final = "A-Za-zĐđА-Яа-яЁёІіЇїЄєҐґΑ-Ωα-ωא-תა-ჰԱ-Ֆա-ֆأ-ي"
 _BIS: Final = (
     "bis|ter|quater|quinquies|sexies|septies|octies|nonies|novies|decies|undecies|duodecies"
@@ -59,8 +62,7 @@ _HEBREW_NUMERAL: Final = "[א-ת](?:['’׳]|[\"״”][א-ת]|(?=[:.\n]))"
 NUMBER_PATTERN: Final = (
     f"(?:[{_DIGITS}]{{1,5}}{_BRANCH}(?:[.]?[ºª°]|o(?!\\w))?{_INSERTED}"
     "|[IVXLCDM]{1,9}(?:er|re|ère|[a-z])?(?!\\w)"
-    f"|{_GREEK_NUMERAL}|{_HEBREW_NUMERAL}"
-    f"|{ORDINAL_WORD_PATTERN})"
+    f"|{_GREEK_NUMERAL}|{_HEBREW_NUMERAL})"
 )
 _CJK_RE: Final = re.compile(
     rf"[第제]?\s?([{_CJK}{_DIGITS}]+)[^{_CJK}{_DIGITS}]*([{_CJK}{_DIGITS}]*)"

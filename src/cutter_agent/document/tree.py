@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from functools import cache
+from hashlib import sha256
+from itertools import pairwise
+from typing import Final, NamedTuple
 
 from cutter_agent.document.choice import Choice
-from cutter_agent.document.grammar import Profile, Rule
+from cutter_agent.document.grammar import Profile, Rule, StatusRules
 from cutter_agent.document.printed_number import address_number, sort_key
 from cutter_agent.document.scan import Mark, heading_of
 from cutter_agent.document.status import (
@@ -30,179 +32,237 @@ ADDRESS_BYTES_MAX: Final = 900
 _SLUG_RE: Final = re.compile(r"[\W_]+")
 
 
+_new: Final = tuple.__new__
 _LEAF_ROLES: Final = ("zone", "contents")
 """What closes everything above it and holds nothing."""
 
 
 @dataclass(slots=True)
-class _Node:
-    """One stretch of the text on its way to a unit."""
+class _Stretches:
+    """The stretches of the text on their way to units, one list for each thing known of them."""
 
-    start: int
-    mark: Mark | None
-    rule: Rule | None
-    role: str
-    parent: int = -1
-    heading: str = ""
-    num: str = ""
-    address: str = ""
-    eid: str = ""
-    last: int = 0
+    starts: list[int]
+    marks: list[Mark | None]
+    rules: list[Rule | None]
+    roles: list[str]
+    parents: list[int]
+    ends: list[int]
+    """The index behind the last stretch below."""
+    headings: list[str]
+    addresses: list[str]
+    eids: list[str]
+
+
+class _Label(NamedTuple):
+    """How a number under a rule reads in an address, an eid and a sorted list."""
+
+    part: str
+    eid: str
+    sort_key: str
 
 
 def build(
     text: SourceText, profile: Profile, choice: Choice, *, begin: int, code: str
 ) -> tuple[list[Unit], list[MarkFinding]]:
     """All units of the text in document order, and what a reader should know about them."""
-    nodes = _nodes(profile, choice.accepted, begin)
-    _nest(nodes)
-    _name(nodes, text.shadow, profile, code, frozenset(choice.scoped))
-    edges = [*text.byte_offsets([node.start for node in nodes]), len(text.source)]
+    stretches = _stretches(profile, choice.accepted, begin)
+    _nest(stretches)
+    labels = _name(stretches, text.shadow, profile, code, frozenset(choice.scoped))
+    edges = [*text.byte_offsets(stretches.starts), len(text.source)]
     edges[0] = 0
-    statuses, findings = _statuses(nodes, text.shadow, profile, edges)
-    units = _units(nodes, edges, text.source, statuses)
-    return units, findings + _collisions(units) + _idle_groups(nodes, units)
+    statuses, findings = _statuses(stretches, text.shadow, profile, edges)
+    units = _units(stretches, edges, text.source, statuses, labels)
+    return units, findings + _collisions(units) + _idle_groups(stretches, units)
 
 
-def _nodes(profile: Profile, marks: Sequence[Mark], begin: int) -> list[_Node]:
+def _stretches(profile: Profile, marks: Sequence[Mark], begin: int) -> _Stretches:
     """The stretches of the text: front matter, preface, then one for each accepted mark."""
-    nodes: list[_Node] = []
-    first = marks[0].start
+    early: list[tuple[int, str]] = []
     if begin > 1:
-        nodes.append(_Node(1, None, None, "front"))
-    if begin < first:
-        nodes.append(_Node(begin, None, None, "preface"))
+        early.append((1, "front"))
+    if begin < marks[0].start:
+        early.append((begin, "preface"))
     rules = profile.rules
-    for mark in marks:
-        rule = rules[mark.rule]
-        nodes.append(_Node(mark.start, mark, rule, rule.role))
-    return nodes
+    found = [rules[mark.rule] for mark in marks]
+    none: list[None] = [None] * len(early)
+    count = len(early) + len(marks)
+    return _Stretches(
+        starts=[start for start, _ in early] + [mark.start for mark in marks],
+        marks=[*none, *marks],
+        rules=[*none, *found],
+        roles=[role for _, role in early] + [rule.role for rule in found],
+        parents=[-1] * count,
+        ends=[0] * count,
+        headings=[""] * count,
+        addresses=[""] * count,
+        eids=[""] * count,
+    )
 
 
-def _nest(nodes: list[_Node]) -> None:
-    """Gives every node its parent and the index behind its last descendant."""
+def _nest(stretches: _Stretches) -> None:
+    """Gives every stretch its parent and the index behind its last descendant."""
+    parents, ends = stretches.parents, stretches.ends
+    levels = [mark.level if mark is not None else 0 for mark in stretches.marks]
+    closed = [
+        mark is None or role in _LEAF_ROLES
+        for mark, role in zip(stretches.marks, stretches.roles, strict=True)
+    ]
     stack: list[int] = []
-    for index, node in enumerate(nodes):
-        level = node.mark.level if node.mark is not None else 0
+    for index, level in enumerate(levels):
+        alone = closed[index]
         while stack:
-            top = nodes[stack[-1]]
-            depth = (
-                top.mark.level if top.mark is not None and top.role not in _LEAF_ROLES else level
-            )
-            if depth < level and node.role not in _LEAF_ROLES:
+            top = stack[-1]
+            if not alone and not closed[top] and levels[top] < level:
                 break
-            top.last = index
+            ends[top] = index
             stack.pop()
-        node.parent = stack[-1] if stack else -1
+        if stack:
+            parents[index] = stack[-1]
         stack.append(index)
     for index in stack:
-        nodes[index].last = len(nodes)
+        ends[index] = len(levels)
 
 
 def _name(
-    nodes: list[_Node], shadow: str, profile: Profile, code: str, scoped: frozenset[int]
-) -> None:
-    """Gives every node its number, heading, address and eid."""
+    stretches: _Stretches, shadow: str, profile: Profile, code: str, scoped: frozenset[int]
+) -> dict[tuple[int, str, int], _Label]:
+    """Gives every stretch its heading, address and eid; answers with all labels."""
+    labels: dict[tuple[int, str, int], _Label] = {}
+    headings, addresses, eids = stretches.headings, stretches.addresses, stretches.eids
+    limits = [*stretches.starts[1:], len(shadow)]
+    nearby = _Above(stretches)
     aside = 0
-    for index, node in enumerate(nodes):
-        rule, mark = node.rule, node.mark
+    for index, (mark, rule) in enumerate(zip(stretches.marks, stretches.rules, strict=True)):
         if rule is None or mark is None:
-            node.address = f"{code}/~{node.role}"
-            node.eid = node.role
+            role = stretches.roles[index]
+            addresses[index], eids[index] = f"{code}/~{role}", role
             continue
         if rule.heading != "none":
-            limit = nodes[index + 1].start if index + 1 < len(nodes) else len(shadow)
-            node.heading = heading_of(shadow, mark, next_line=rule.heading == "next", limit=limit)
-        node.num = mark.num
-        if node.role != "unit":
+            next_line = rule.heading == "next"
+            headings[index] = heading_of(shadow, mark, next_line=next_line, limit=limits[index])
+        if rule.role != "unit":
             aside += 1
-            node.address = f"{code}/~{rule.name}-{aside}"
-            node.eid = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_x{aside}"
+            addresses[index] = f"{code}/~{rule.name}-{aside}"
+            eids[index] = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_x{aside}"
             continue
-        number = address_number(mark.num, mark.rank, rule.numbering) if mark.num else ""
-        short = number
-        if rule.token:
-            part = f"{rule.token}-{number}" if number else rule.token
-        else:
-            heading = node.heading
-            if heading and profile.status.words:
-                heading = without_status(heading, profile.status)
-            part = short = _slug(heading)
+        key = (mark.rule, mark.num, mark.rank)
+        label = labels.get(key)
+        if label is None:
+            label = labels[key] = _label(mark, rule)
+        part, eid = label.part, label.eid
+        if not rule.token:
+            part = _slug(_bare_heading(headings[index], profile.status))
+            eid = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_{part}"
         close = rule.chain == "parent" or not rule.token or mark.rule in scoped
-        above = _unit_above(nodes, node, region=not close)
-        prefix = EID_PREFIXES.get(rule.kind, rule.kind)
-        if above is None:
-            node.address = f"{code}/{part}"
-            node.eid = f"{prefix}_{short}" if short else prefix
+        above = nearby.unit(index) if close else nearby.region(index)
+        if above < 0:
+            addresses[index], eids[index] = f"{code}/{part}", eid
         else:
-            node.address = _bounded(f"{above.address}/{part}", code)
-            node.eid = f"{above.eid}__{prefix}_{short}" if short else f"{above.eid}__{prefix}"
+            addresses[index] = _bounded(f"{addresses[above]}/{part}", code)
+            eids[index] = f"{eids[above]}__{eid}"
+    return labels
+
+
+def _label(mark: Mark, rule: Rule) -> _Label:
+    """How the mark's number reads."""
+    number = address_number(mark.num, mark.rank, rule.numbering) if mark.num else ""
+    prefix = EID_PREFIXES.get(rule.kind, rule.kind)
+    return _Label(
+        part=f"{rule.token}-{number}" if number else rule.token,
+        eid=f"{prefix}_{number}" if number else prefix,
+        sort_key=sort_key(mark.num, mark.rank) if mark.num else "",
+    )
+
+
+def _bare_heading(heading: str, status: StatusRules) -> str:
+    """The heading without a status that it tells."""
+    return without_status(heading, status) if heading and status.words else heading
+
+
+class _Above:
+    """The units above a stretch."""
+
+    def __init__(self, stretches: _Stretches) -> None:
+        self._parents = stretches.parents
+        self._roles = stretches.roles
+        self._rules = stretches.rules
+
+    def unit(self, index: int) -> int:
+        """The nearest unit above, or -1."""
+        parents, roles = self._parents, self._roles
+        above = parents[index]
+        while above >= 0 and roles[above] != "unit":
+            above = parents[above]
+        return above
+
+    def region(self, index: int) -> int:
+        """The nearest unit above in which numbers start anew, or -1."""
+        above = self._parents[index]
+        while above >= 0:
+            rule = self._rules[above]
+            if rule is not None and rule.region and rule.role == "unit":
+                return above
+            above = self._parents[above]
+        return above
 
 
 def _bounded(address: str, code: str) -> str:
     """The address, or for one that is too long its last part with the digest of the whole."""
     if len(address) <= ADDRESS_BYTES_MAX // 4 or len(address.encode()) <= ADDRESS_BYTES_MAX:
         return address
-    digest = hashlib.sha256(address.encode()).hexdigest()[:16]
+    digest = sha256(address.encode()).hexdigest()[:16]
     return f"{code}/{address.rpartition('/')[2]}-{digest}"
-
-
-def _unit_above(nodes: list[_Node], node: _Node, *, region: bool) -> _Node | None:
-    """The nearest unit above, or the nearest one in which numbers start anew."""
-    parent = node.parent
-    while parent >= 0:
-        above = nodes[parent]
-        if above.role == "unit" and (not region or (above.rule is not None and above.rule.region)):
-            return above
-        parent = nodes[parent].parent
-    return None
 
 
 def _slug(heading: str) -> str:
     """The heading as an address part; a long one is cut and carries its digest."""
     slug = _SLUG_RE.sub("-", heading.casefold()).strip("-")
     if len(slug) > SLUG_CHARACTERS_MAX:
-        digest = hashlib.sha256(slug.encode()).hexdigest()[:8]
+        digest = sha256(slug.encode()).hexdigest()[:8]
         slug = f"{slug[:SLUG_CHARACTERS_MAX].rstrip('-')}-{digest}"
     return slug or "untitled"
 
 
 def _statuses(
-    nodes: list[_Node], shadow: str, profile: Profile, edges: list[int]
+    stretches: _Stretches, shadow: str, profile: Profile, edges: list[int]
 ) -> tuple[list[tuple[str, bool, str]], list[MarkFinding]]:
-    """For every node its status, whether it is included, and the reason."""
+    """For every stretch its status, whether it is included, and the reason."""
     rules = profile.status
+    plain = [
+        _plain_reason(role, rule)
+        for role, rule in zip(stretches.roles, stretches.rules, strict=True)
+    ]
     if not rules.words:
-        return [("", *_plain_reason(node)) for node in nodes], []
+        return plain, []
     said: list[tuple[str, str]] = []
     document = ("", "")
     unknown: list[tuple[int, str]] = []
-    for index, node in enumerate(nodes):
-        stop = nodes[index + 1].start if index + 1 < len(nodes) else len(shadow)
-        if node.mark is None:
-            lines = shadow[node.start : min(stop, node.start + 65_536)]
+    stops = [*stretches.starts[1:], len(shadow)]
+    for index, (mark, stop) in enumerate(zip(stretches.marks, stops, strict=True)):
+        start, heading = stretches.starts[index], stretches.headings[index]
+        if mark is None:
+            lines = shadow[start : min(stop, start + 65_536)]
             told = field_status(lines, rules, limit=200)
             document = document if document[0] else told
             own = ("", "")
         else:
-            told = own = heading_status(node.heading, rules)
+            told = own = heading_status(heading, rules)
             if not own[0]:
-                behind = shadow.find("\n", node.mark.label_end, stop)
+                behind = shadow.find("\n", mark.label_end, stop)
                 lines = shadow[behind + 1 : min(stop, behind + 1000)] if behind >= 0 else ""
                 told = own = field_status(lines, rules)
-            node.heading = without_status(node.heading, rules)
+            stretches.headings[index] = without_status(heading, rules)
         if told[0] == UNKNOWN:
             unknown.append((edges[index], told[1]))
         said.append(own)
-    cascaded = cascade([node.parent for node in nodes], said, document, rules)
+    cascaded = cascade(stretches.parents, said, document, rules)
     result: list[tuple[str, bool, str]] = []
-    for node, one in zip(nodes, cascaded, strict=True):
-        if node.role == "unit":
+    for role, one, other in zip(stretches.roles, cascaded, plain, strict=True):
+        if role == "unit":
             included, reason = judge(one, rules)
             result.append((one.status, included, reason))
         else:
-            status = one.status if node.role == "group" else ""
-            result.append((status, *_plain_reason(node)))
+            result.append((one.status if role == "group" else "", *other[1:]))
     return result, unknown_findings(unknown)
 
 
@@ -215,84 +275,91 @@ _REASONS: Final = {
 }
 
 
-def _plain_reason(node: _Node) -> tuple[bool, str]:
-    if node.role == "unit" and node.rule is not None:
-        return True, f"begins with a mark of rule {node.rule.name}"
-    return False, _REASONS[node.role]
+def _plain_reason(role: str, rule: Rule | None) -> tuple[str, bool, str]:
+    """What is said of a stretch where no status speaks."""
+    if role == "unit" and rule is not None:
+        return _begun_by(rule.name)
+    return "", False, _REASONS[role]
+
+
+@cache
+def _begun_by(name: str) -> tuple[str, bool, str]:
+    return "", True, f"begins with a mark of rule {name}"
 
 
 def _units(
-    nodes: list[_Node],
+    stretches: _Stretches,
     edges: list[int],
     source: bytes,
     statuses: list[tuple[str, bool, str]],
+    labels: dict[tuple[int, str, int], _Label],
 ) -> list[Unit]:
-    view = memoryview(source)
-    own = [
-        hashlib.sha256(view[edges[index] : edges[index + 1]]).digest()
-        for index in range(len(nodes))
-    ]
-    subtree = _subtree_digests(nodes, own)
-    depth = [0] * len(nodes)
+    own = [sha256(source[start:end]).digest() for start, end in pairwise(edges)]
+    subtree = _subtree_digests(stretches.parents, own)
+    depth = [0] * len(own)
     counts: dict[int, int] = {}
-    included_above: list[str | None] = [None] * len(nodes)
+    above: list[str | None] = [None] * len(own)
     units: list[Unit] = []
-    for index, node in enumerate(nodes):
-        parent = node.parent
-        depth[index] = depth[parent] + 1 if parent >= 0 else 1
+    parents, ends = stretches.parents, stretches.ends
+    names = zip(stretches.addresses, stretches.eids, stretches.headings, strict=True)
+    for index, (address, eid, heading) in enumerate(names):
+        parent = parents[index]
+        parent_address: str | None = None
+        if parent >= 0:
+            depth[index] = depth[parent] + 1
+            parent_address = above[parent]
+        else:
+            depth[index] = 1
         counts[parent] = ordinal = counts.get(parent, 0) + 1
         status, included, reason = statuses[index]
-        above = included_above[parent] if parent >= 0 else None
-        included_above[index] = node.address if included else above
-        rule, mark = node.rule, node.mark
-        idle = node.role == "group" and node.last == index + 1 and bool(units)
-        kind = rule.kind if rule is not None else _ASIDE_KINDS[node.role]
+        above[index] = address if included else parent_address
+        rule, mark, role = stretches.rules[index], stretches.marks[index], stretches.roles[index]
+        kind, alias, num, key = "preface", "", "", ""
+        if rule is None or mark is None:
+            kind = _ASIDE_KINDS[role]
+        else:
+            kind, alias, num = rule.kind, rule.alias, mark.num
+            label = labels.get((mark.rule, num, mark.rank))
+            key = label.sort_key if label is not None else sort_key(num, mark.rank) if num else ""
+        start, end = edges[index], edges[index + 1]
+        if role == "group" and ends[index] == index + 1 and units and _has_body(source[start:end]):
+            kind = "residue"
+        digest = own[index].hex()
+        below = digest if ends[index] == index + 1 else subtree[index].hex()
         units.append(
-            Unit(
-                node.address,
-                node.eid,
-                "residue" if idle and _has_body(view, edges, index) else kind,
-                depth[index],
-                node.num,
-                sort_key(node.num, mark.rank) if mark is not None and node.num else "",
-                node.heading,
-                rule.alias if rule is not None else "",
-                edges[index],
-                edges[node.last],
-                ((edges[index], edges[index + 1]),),
-                above,
-                ordinal,
-                own[index].hex(),
-                subtree[index].hex(),
-                status,
-                included,
-                reason,
+            _new(
+                Unit,
+                (
+                    address, eid, kind, depth[index], num, key, heading, alias, start,
+                    edges[ends[index]], ((start, end),), parent_address, ordinal, digest, below,
+                    status, included, reason,
+                ),
             )
-        )
+        )  # fmt: skip
     return units
 
 
 _ASIDE_KINDS: Final = {"front": "non_content", "preface": "preface"}
 
 
-def _has_body(view: memoryview, edges: list[int], index: int) -> bool:
+def _has_body(header: bytes) -> bool:
     """True if a header has text below its own line."""
-    _, _, below = bytes(view[edges[index] : edges[index + 1]]).partition(b"\n")
+    _, _, below = header.partition(b"\n")
     return bool(below.strip(b" \t\r\n-*_"))
 
 
-def _subtree_digests(nodes: list[_Node], own: list[bytes]) -> list[bytes]:
-    """Each node's digest over its own one and those of its children, from the leaves up."""
-    children: dict[int, list[int]] = {}
-    for index, node in enumerate(nodes):
-        if node.parent >= 0:
-            children.setdefault(node.parent, []).append(index)
+def _subtree_digests(parents: list[int], own: list[bytes]) -> list[bytes]:
+    """Each stretch's digest over its own one and those of its children, from the leaves up."""
+    below: dict[int, list[bytes]] = {}
     subtree = list(own)
-    for index in range(len(nodes) - 1, -1, -1):
-        below = children.get(index)
-        if below:
-            digests = b"".join(subtree[child] for child in below)
-            subtree[index] = hashlib.sha256(own[index] + digests).digest()
+    for index in range(len(own) - 1, -1, -1):
+        children = below.pop(index, None)
+        if children is not None:
+            children.reverse()
+            subtree[index] = sha256(own[index] + b"".join(children)).digest()
+        parent = parents[index]
+        if parent >= 0:
+            below.setdefault(parent, []).append(subtree[index])
     return subtree
 
 
@@ -317,15 +384,17 @@ def _collisions(units: list[Unit]) -> list[MarkFinding]:
     return findings
 
 
-def _idle_groups(nodes: list[_Node], units: list[Unit]) -> list[MarkFinding]:
+def _idle_groups(stretches: _Stretches, units: list[Unit]) -> list[MarkFinding]:
     """One warning for each header whose text belongs to no unit."""
+    if "group" not in stretches.roles:
+        return []
     return [
         MarkFinding(
             "TEXT_OUTSIDE_UNITS",
             "warning",
             unit.start,
-            f"the text below the header {node.heading!r} belongs to no unit",
+            f"the text below the header {heading!r} belongs to no unit",
         )
-        for node, unit in zip(nodes, units, strict=True)
+        for heading, unit in zip(stretches.headings, units, strict=True)
         if unit.kind == "residue"
     ]

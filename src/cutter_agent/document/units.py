@@ -9,7 +9,7 @@ address of content.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, NamedTuple
 
 KINDS: Final[frozenset[str]] = frozenset(
     {
@@ -53,8 +53,7 @@ EID_PREFIXES: Final[dict[str, str]] = {
 """Akoma Ntoso element prefixes that differ from the kind's own name (AKN-NC 1.0 §5.4)."""
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(NamedTuple):
     """One unit of a marked text.
 
     Attributes:

@@ -47,7 +47,7 @@ WHERE e.prev_sha256 IS DISTINCT FROM b.sha256 OR (e.seq > 1) <> (b.seq IS NOT NU
 OF_ONE_BACKUP: Final = ("byte_len", "rows", "wal_lsn")
 
 
-def audit(place: Place, code: str = CODE) -> str | None:
+def audit(place: Place, code: str = CODE, *, text: str = TEXT) -> str | None:
     """Every fault of the deployment as far as this document goes, in one line."""
     faults: list[str] = []
     closed = False
@@ -57,7 +57,7 @@ def audit(place: Place, code: str = CODE) -> str | None:
         closed = closed or context.state is OrchestratorState.CLOSEOUT_REPORTED
         faults += run_faults(context, files)
         faults += _sidecar_faults(place, context)
-    faults += row_faults(_rows(place, code), planned(TEXT.encode(), code, PROFILE), closed=closed)
+    faults += row_faults(_rows(place, code), planned(text.encode(), code, PROFILE), closed=closed)
     if place.rows(_CHAINS) != [(0,)]:
         faults.append("a chain of events is broken")
     faults += _secrets(place, files)

@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 CODE: Final = "TORTURE"
 PROFILE: Final = "markdown"
 TEXT: Final = "# Terms\n\nWords mean what they say.\n\n## Use\n\nUse them well.\n"
+NEXT_TEXT: Final = "# Terms\n\nWords mean what they say.\n\n## Use\n\nUse them with care.\n"
 STARTER: Final = "carol"
 APPROVERS: Final = ("alice", "bob")
 READY, SG_1, SG_2 = "ready", "sg1", "sg2"
@@ -87,9 +88,10 @@ class Place:
 
     def change(self, *statements: str) -> None:
         """A superuser goes around every wall: a migration's mark and no trigger; nobody waits for it."""
-        from cutter_agent.postgres.connect import Login, connected
+        from cutter_agent.postgres.connect import Login, connected, translated
 
-        with connected(Login(self.url), application="cutter torture") as connection:
+        login = Login(self.url)
+        with connected(login, application="cutter torture") as connection, translated():
             for setting in (
                 "session_replication_role = replica",
                 "cutter.migration = 'on'",

@@ -78,4 +78,4 @@ def play(
 
 def spread(count: int, at_most: int) -> range:
     """So many numbers from one to the count, evenly spread, all of them if they are few enough."""
-    return range(1, count + 1, max(1, -(-count // at_most)))
+    return range(1, count + 1, max(1, -(-count // max(1, at_most))))

@@ -14,7 +14,9 @@ from typing import Final
 
 from cutter_agent.bootstrap.torture.live_audits import audit, outcome
 from cutter_agent.bootstrap.torture.place import (
+    CODE,
     KILLED,
+    NEXT_TEXT,
     READY,
     SG_2,
     STAGES,
@@ -25,7 +27,7 @@ from cutter_agent.bootstrap.torture.place import (
     wait,
 )
 from cutter_agent.bootstrap.torture.schedules import Faults, Wanted, spread
-from cutter_agent.errors import Stop
+from cutter_agent.errors import Stop, StopLockBusy
 from cutter_agent.orchestrator.effects import Hook
 from cutter_agent.orchestrator.states import OrchestratorState
 
@@ -263,7 +265,6 @@ def unlock() -> None:
 
 
 CHANGES: Final[dict[str, str]] = {
-    "title-other": "UPDATE iu.source_document SET title = 'another'",
     "vocab-more": "INSERT INTO iu.vocabulary (kind) VALUES ('another')",
     "function-other": "ALTER FUNCTION cutter_governance.fn_run_claim SET work_mem = '8MB'",
     "function-more": (
@@ -274,6 +275,7 @@ CHANGES: Final[dict[str, str]] = {
     "role-more": "GRANT pg_read_all_data TO cutter_reader",
 }
 """What a superuser changes under a run, each seen by the fingerprints or the grant matrix."""
+NEWER: Final = "source-newer"
 
 
 class LiveDrift:
@@ -286,7 +288,7 @@ class LiveDrift:
 
     def schedules(self, wanted: Wanted) -> Iterator[str]:
         """Every change at every effect."""
-        for change in CHANGES:
+        for change in (NEWER, *CHANGES):
             yield from (f"{change}@{point}" for point in self._line.points(wanted))
 
     def run(self, schedule: str) -> str | None:
@@ -297,8 +299,11 @@ class LiveDrift:
             changed: list[str] = []
 
             def work() -> None:
-                with suppress(Stop):
-                    place.change(CHANGES[change])
+                with suppress(StopLockBusy):
+                    if change == NEWER:
+                        place.add(CODE, NEXT_TEXT)
+                    else:
+                        place.change(CHANGES[change])
                     changed.append(change)
 
             hook = Countdown(int(number), work)
@@ -306,6 +311,7 @@ class LiveDrift:
             try:
                 return self._judged(place, (stage, int(number)), code, changed=bool(changed))
             finally:
+                # Roles belong to the server, and the next place stands on the same.
                 if change == "role-more":
                     place.change("REVOKE pg_read_all_data FROM cutter_reader")
 
@@ -323,7 +329,8 @@ class LiveDrift:
 
     def _judged(self, place: Place, at: tuple[str, int], code: str, *, changed: bool) -> str | None:
         context = place.context(place.run_ids()[-1])
-        found = audit(place)
+        # Changed before the pin, the newer source is the one that is cut.
+        found = audit(place) and audit(place, text=NEXT_TEXT)
         if found is not None or not changed:
             return found
         if context.state is CLOSED:

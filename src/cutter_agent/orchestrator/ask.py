@@ -171,7 +171,9 @@ class Ask:
             answer = self._authorize(reference, request, context)
         except StopRejected as refused:
             raise StopApprovalInvalid(
-                f"{refused.fact}: the run stays as it is", expected=f"a yes to {decision}"
+                # By its number: each request that is refused is a stop, and a refusal, of its own.
+                f"{refused.fact}, request {request.number}: the run stays as it is",
+                expected=f"a yes to {decision}",
             ) from refused
         self._decide(going, decision, Given(EscalationApproved, answer, request, Mode.LIVE))
 

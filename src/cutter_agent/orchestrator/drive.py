@@ -351,11 +351,7 @@ class Drive:
     def _record(self, stop: Stop, going: Going) -> None:
         context = RunContext(self._site.load(going.context.run_id))
         last = context.stop
-        if last is not None and (last.code, last.fact, last.phase) == (
-            stop.code,
-            stop.fact,
-            going.step_name,
-        ):
+        if last and (last.code, last.fact, last.phase) == (stop.code, stop.fact, going.step_name):
             return
         number = 1 + sum(e.kind is EventKind.STOP for e in context.history.events)
         at_utc, run = utc_text(self._site.now_utc()), context.history.header

@@ -25,6 +25,12 @@ LINES_A_PAGE = 24
 DELETED = (
     f'<w:del {nsdecls("w")} w:id="1"><w:r><w:br/><w:delText>Điều 99. Bỏ</w:delText></w:r></w:del>'
 )
+TRUST = {
+    ".xml": ("xml", "derived"),
+    ".html": ("html", "derived"),
+    ".docx": ("docx", "derived"),
+    ".pdf": ("pdf", "low"),
+}
 STORED = """
 SELECT v.address, v.own_spans, b.body FROM iu.unit_in_force f
 JOIN iu.unit_version v USING (document_id, version_id)
@@ -84,11 +90,19 @@ def pdf_file() -> bytes:
     return pdf_of([["CONG BAO 2026", *page, f"- {n} -"] for n, page in enumerate(pages, 1)])
 
 
-def live_cut(at: Terminal, code: str) -> str:
-    """The document is cut live: alice signs at SG_1, bob at SG_2; the id of the run."""
+def live_cut(at: Terminal, code: str, trust: tuple[str, str] | None) -> str:
+    """The document is cut live: alice signs at SG_1, bob at SG_2; the id of the run.
+
+    What they sign says from what format the text was read, and how far that can be trusted.
+    """
     begun = at.cutter("cut", code, "--live", "--json")
     assert begun.status == 10, begun
     run_id = str(begun.document["run_id"])
+    [request] = (at.home.runs / run_id).glob("SG1-cut-authz-request-*.md")
+    told = re.findall(r"\(format: (\S+), trust: (\w+)\)", request.read_text("utf-8"))
+    assert [(name.rpartition("-")[2], level) for name, level in told] == (
+        [] if trust is None else [trust]
+    )
     assert at.approve(run_id, "alice").status == 0
     second = at.cutter("resume", run_id, "--json")
     assert second.status == 10, second
@@ -115,7 +129,7 @@ def check(
     text = source if kind is None else reader_of(kind)(source).text
     added = at.json("source", "add", str(file), "--code", law.code, "--profile", law.profile)
     assert (added["bytes"], added["errors"], added["unaccounted_bytes"]) == (len(text), 0, 0)
-    run_id = live_cut(at, law.code)
+    run_id = live_cut(at, law.code, TRUST.get(file.suffix))
     [(body, original, original_sha256)] = rows(deployed, SOURCE, law.code)
     assert bytes(body) == text
     assert (original is None) == (kind is None)

@@ -64,6 +64,13 @@ def media_type_of(name: str) -> str:
     return "text/markdown" if PurePath(name).suffix.lower() in _MARKDOWN else "text/plain"
 
 
+def media_type_read(extracted: Extracted) -> str:
+    """The media type of a text that was read from another format: it names the format and the trust."""
+    last = extracted.media_type.rpartition("/")[2]
+    name = "docx" if last.endswith("wordprocessingml.document") else last.replace("+", "-")
+    return f"text/markdown; from={name}; trust={extracted.trust}"
+
+
 def check_source(offer: Offer) -> MarkedText:
     """The marks of the source, if a cut could begin with it; nothing is written.
 

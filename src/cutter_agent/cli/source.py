@@ -70,7 +70,9 @@ def add(
         code=code,
         body=body,
         profile_toml=chosen.toml,
-        media_type=sources.media_type_of(file.name) if extracted is None else "text/markdown",
+        media_type=sources.media_type_of(file.name)
+        if extracted is None
+        else sources.media_type_read(extracted),
         title=title.strip(),
         effective_date=None if effective is None else effective.date().isoformat(),
         read_from=None if extracted is None else (source, extracted),

@@ -8,6 +8,7 @@ from typing import Final
 from cutter_agent.document.cutplan import Change
 from cutter_agent.evidence.render import inert, table
 from cutter_agent.orchestrator.phases.leg_b_record import LegBRecorded
+from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.phases.write_verify import WriteVerified
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.report import SIMULATED
@@ -17,6 +18,11 @@ from cutter_agent.orchestrator.states import Gate, Mode
 ROWS_MAX: Final = 2_000
 TEXT_BYTES_MAX: Final = 256 * 1024
 """How much text a sheet shows; what is beyond is covered by the digests of the differences."""
+_ADVICE: Final = {
+    "exact": "Its characters are those of the file.",
+    "derived": "Its characters are those of the file; lines and automatic numbers follow from markup.",
+    "low": "Lines were joined by guess: compare the units with the print before you sign.",
+}
 _ORDER: Final = (Change.CREATED, Change.CHANGED, Change.RETIRED, Change.KEPT)
 
 
@@ -31,6 +37,7 @@ def review_sheet(gate: Gate, context: RunContext, reading: Reading) -> str:
     parts = ["# ", inert(f"{gate}: {run.document_id}"), f"\n\n{question}\n\n"]
     if run.mode is Mode.DRYRUN:
         parts.append(SIMULATED)
+    parts.extend(_read_from(context))
     parts.append(
         table(
             ("create", "change", "keep", "retire", "excluded", "bytes unaccounted", "findings"),
@@ -54,6 +61,17 @@ def review_sheet(gate: Gate, context: RunContext, reading: Reading) -> str:
         parts.append("\n" + "".join(_verified(context)))
     parts.extend(_units(reading))
     return "".join(parts)
+
+
+def _read_from(context: RunContext) -> Iterator[str]:
+    """What the approver must know of a text that a program read from a file of another format."""
+    source = context.get(SourcePinned)
+    _, *parameters = source.media_type.split("; ") if source is not None else ("",)
+    told = dict(each.partition("=")[::2] for each in parameters)
+    if "trust" in told:
+        advice = _ADVICE.get(told["trust"], _ADVICE["low"])
+        yield f"The text was read by a program from a file (format: {inert(told.get('from', 'unknown'))}, "
+        yield f"trust: {inert(told['trust'])}). {advice}\n\n"
 
 
 def _verified(context: RunContext) -> Iterator[str]:

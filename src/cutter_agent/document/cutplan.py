@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import cached_property
+from json.encoder import encode_basestring
 from typing import Final
 
 from cutter_agent.document.units import MarkedText, Unit
@@ -20,6 +21,7 @@ LEAF_SCHEMA: Final = "cutter.unit/1"
 PLAN_SCHEMA: Final = "cutter.plan/1"
 _KEY_SCHEMA: Final = "cutter.unit-key/1"
 
+_quoted: Final = encode_basestring
 Attributes = tuple[tuple[str, str], ...]
 
 
@@ -207,30 +209,28 @@ def leaf_record(
     body_sha256: str,
     attributes: Attributes,
 ) -> bytes:
-    """The canonical record of one unit: a leaf of the manifest."""
-    return _canonical(
-        {
-            "schema": LEAF_SCHEMA,
-            "address": address,
-            "kind": kind,
-            "parent": parent,
-            "ordinal": ordinal,
-            "body_sha256": body_sha256,
-            "attributes": dict(attributes),
-        }
-    )
+    """The canonical record of one unit: a leaf of the manifest.
+
+    Written member by member, in order of their names: a manifest has one for each unit.
+    """
+    rest = ",".join(f"{_quoted(name)}:{_quoted(value)}" for name, value in sorted(attributes))
+    above = "null" if parent is None else _quoted(parent)
+    return (
+        f'{{"address":{_quoted(address)},"attributes":{{{rest}}},'
+        f'"body_sha256":{_quoted(body_sha256)},"kind":{_quoted(kind)},"ordinal":{ordinal},'
+        f'"parent":{above},"schema":"{LEAF_SCHEMA}"}}'
+    ).encode()
 
 
 def unit_leaf(unit: Unit) -> bytes:
     """The canonical record of a marked unit; equal to the one that its plan holds."""
-    return leaf_record(
-        address=unit.address,
-        kind=unit.kind,
-        parent=unit.parent,
-        ordinal=unit.ordinal,
-        body_sha256=unit.text_sha256,
-        attributes=unit.attributes,
-    )
+    above = "null" if unit.parent is None else _quoted(unit.parent)
+    return (
+        f'{{"address":{_quoted(unit.address)},"attributes":{{"alias":{_quoted(unit.alias)},'
+        f'"heading":{_quoted(unit.heading)},"num":{_quoted(unit.num)}}},'
+        f'"body_sha256":"{unit.text_sha256}","kind":"{unit.kind}","ordinal":{unit.ordinal},'
+        f'"parent":{above},"schema":"{LEAF_SCHEMA}"}}'
+    ).encode()
 
 
 def idempotency_key(document_id: str, source_version_id: str, address: str) -> str:

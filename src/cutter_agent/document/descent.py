@@ -15,6 +15,8 @@ from cutter_agent.document.scan import Mark, read_as
 from cutter_agent.document.weights import Weigher
 
 BARE_COSTS: Final = {"rare": Costs(1.2, 4.0, 0.9, 2.5), "usual": Costs(0.3, 1.0, 0.3, 1.0)}
+_LEVEL: Final = SPINE_LEVEL_MAX + 1
+_new: Final = tuple.__new__
 _ROMAN_TURN: Final = 1.6
 """What speaks against reading (i) as a letter when (ii) comes next."""
 _NOT_BETWEEN: Final = ("before", "alone", "above")
@@ -27,11 +29,32 @@ class Descent:
         self._weigher = weigher
         self._profile = profile
         self._choice = choice
+        self._plain = _plain_rules(profile)
 
     def run(self, marks: list[Mark]) -> None:
         """Accepts or refuses every mark of the stretch."""
+        if self._runs_alone(marks):
+            return
         options = [self._options(mark) for mark in marks]
-        self._descend(marks, options, frozenset(), SPINE_LEVEL_MAX + 1)
+        self._descend(marks, options, frozenset(), _LEVEL)
+
+    def _runs_alone(self, marks: list[Mark]) -> bool:
+        """Accepts all marks where they count 1, 2, 3… in one way and none can be read in another."""
+        index = marks[0].rule
+        if index not in self._plain:
+            return False
+        expected = SUB_MAX
+        for mark in marks:
+            if mark.rule != index or mark.rank != expected:
+                return False
+            expected += SUB_MAX
+        rule = self._profile.rules[index]
+        if not all(self._weigher(mark, rule) > 0 for mark in marks):
+            return False
+        accepted = self._choice.accepted
+        for start, end, _, num, rank, _, quote, headed in marks:
+            accepted.append(_new(Mark, (start, end, index, num, rank, _LEVEL, quote, headed)))
+        return True
 
     def _options(self, mark: Mark) -> dict[int, int]:
         """Every way to read the mark: rule to rank."""
@@ -99,6 +122,18 @@ class Descent:
             if value > 0 and following == value + 1 and len(marks[i + 1].num) > 1:
                 weight -= _ROMAN_TURN
         return weight
+
+
+def _plain_rules(profile: Profile) -> frozenset[int]:
+    """The rules between words whose numbers can be read in one way only, and whose weight is plain."""
+    rules = profile.rules
+    return frozenset(
+        index
+        for index, rule in enumerate(rules)
+        if rule.place not in _NOT_BETWEEN
+        and not rule.numbering.name.startswith("letter")
+        and all(rules[other].place in _NOT_BETWEEN for other in profile.readings[index])
+    )
 
 
 def split_at(marks: Sequence[Mark], walls: Sequence[int]) -> list[list[Mark]]:

@@ -93,6 +93,7 @@ class Numbering:
         pattern: what matches one number; holds no group and no unbounded repetition.
         rank: the number's place in its sequence in steps of SUB_MAX, or NO_RANK.
         worded: True if words and other scripts' numbers are among them; addresses count them.
+        closed: True if its numbers have an end of their own (第…条).
         checked: True if only its rank tells whether a match is a number at all.
     """
 
@@ -101,6 +102,7 @@ class Numbering:
     rank: Callable[[str], int]
     worded: bool = False
     checked: bool = False
+    closed: bool = False
 
     def rank_of(self, number: str) -> int:
         """The rank of a number that may be of another way of counting, then NO_RANK."""
@@ -364,7 +366,7 @@ _NUMBERINGS: Final = (
     Numbering("circled", r"[①-⑳]", _circled, worded=True),
     Numbering("cjk-number", CJK_NUMBER_PATTERN, cjk_rank, worded=True),
     *(
-        Numbering(f"cjk-{name}", cjk_pattern(ends), cjk_rank, worded=True)
+        Numbering(f"cjk-{name}", cjk_pattern(ends), cjk_rank, worded=True, closed=True)
         for name, ends in (
             ("part", "編编篇편"),
             ("chapter", "章장"),

@@ -221,25 +221,31 @@ class Region:
     def _bare(self, end: int) -> None:
         """Chooses bare numbers between two marks of the spine."""
         walls = [mark.start for mark in self._spine]
-        quoted = self._quoted.until(walls)
+        quoted = self._quoted.until(walls) if self._quoted else self._quoted
         inside = [mark for mark in self._left if mark.start < end]
         for mark in self._left[len(inside) :]:
             self._choice.refuse(mark, "behind the end of the content")
         inside = self._without_citations(inside)
-        self._refuse((mark for mark in inside if quoted.holds(mark.start)), "inside a quotation")
-        inside = [mark for mark in inside if not quoted.holds(mark.start)]
+        if quoted:
+            self._refuse(
+                (mark for mark in inside if quoted.holds(mark.start)), "inside a quotation"
+            )
+            inside = [mark for mark in inside if not quoted.holds(mark.start)]
         if not walls:
             self._refuse(inside, "a bare number with nothing above it")
             return
         first = bisect_left([mark.start for mark in inside], walls[0])
         self._before(inside[:first])
+        descent = Descent(self._weigher, self._profile, self._choice)
         for group in split_at(inside[first:], walls):
-            Descent(self._weigher, self._profile, self._choice).run(group)
+            descent.run(group)
 
     def _without_citations(self, marks: list[Mark]) -> list[Mark]:
         """The marks without those behind a word label that is a reference: `Section 5 (b) of`."""
         begun = {mark.start for mark in self._spine}
         cited = {mark.start for mark in self._marks if self._rules[mark.rule].keyword} - begun
+        if not cited:
+            return marks
         kept: list[Mark] = []
         for mark in marks:
             line = self._shadow.rfind("\n", 0, mark.start) + 1

@@ -61,6 +61,10 @@ class Ranges:
                 last = end
         self._starts = [start for start, _, _ in self._rows]
 
+    def __bool__(self) -> bool:
+        """True if there is any stretch."""
+        return bool(self._rows)
+
     def reason_at(self, position: int) -> str:
         """Why no unit may begin here, or ""."""
         row = bisect_right(self._starts, position) - 1
@@ -107,7 +111,7 @@ def _inside(shadow: str, rule: Rule, end: int, *, dashed: bool) -> int:
     headed = _HEADED_RE.match(shadow, end) if dashed else None
     if headed is not None:
         return headed.end()
-    if rule.numbering.name.startswith("cjk"):
+    if rule.numbering.closed:
         bracketed = _BRACKETED_RE.match(shadow, end)
         return end if bracketed is None else bracketed.end()
     return end

@@ -38,11 +38,12 @@ def choose(
     quoted = Stretches(quoted_stretches(shadow, profile.quotes))
     free: list[Mark] = []
     for mark in marks:
-        reason = _outside(mark, profile, closed, begin)
-        if reason:
-            choice.refuse(mark, reason)
-        else:
-            free.append(mark)
+        if mark.quote or closed or mark.start < begin:
+            reason = _outside(mark, profile, closed, begin)
+            if reason:
+                choice.refuse(mark, reason)
+                continue
+        free.append(mark)
     free = _without_tail(weigher, free, profile, choice)
     free = without_contents(weigher, free, profile, choice)
     for region in _regions(weigher, free, profile, choice):

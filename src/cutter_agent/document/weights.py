@@ -19,6 +19,7 @@ _BARE_LABEL: Final = -0.2
 _LISTED: Final = -0.7
 _ELIDED: Final = 1.5
 _ELISIONS: Final = ("* * *", "* * *.", "[...]", "[…]")
+_ELISION_ENDS: Final = "*.]"
 _SAMPLES: Final = 400
 _LINE_LONG: Final = 130
 _TITLE_WRAPPED_MAX: Final = 60
@@ -57,7 +58,7 @@ class Weigher:
         shadow = self._shadow
         weight = PLAIN + self._before(mark, rule)
         if rule.keyword:
-            weight += _behind(shadow, mark, closed=rule.numbering.name.startswith("cjk"))
+            weight += _behind(shadow, mark, closed=rule.numbering.closed)
             if mark.headed:
                 weight += _HEADED
             elif shadow[mark.start] in _BULLETS:
@@ -74,9 +75,11 @@ class Weigher:
             place -= 1
         if place <= 0 or shadow[place] == "\n":
             return _PARAGRAPH
-        if shadow.endswith(_ELISIONS, 0, place + 1):
-            return _ELIDED
-        if shadow[place] in _ENDS or mark.headed:
+        last = shadow[place]
+        if last in _ENDS:
+            elided = last in _ELISION_ENDS and shadow.endswith(_ELISIONS, 0, place + 1)
+            return _ELIDED if elided else 0.0
+        if mark.headed:
             return 0.0
         capitals = rule.keyword and shadow[mark.start : mark.start + 3].isupper()
         line = shadow[shadow.rfind("\n", 0, place + 1) + 1 : place + 1]

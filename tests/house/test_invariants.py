@@ -175,6 +175,13 @@ def test_rows_other_than_the_rehearsed_ones_are_found(
     assert failing(other) == {f"{gate}.equals_rehearsal"}
 
 
+def test_content_other_than_the_rehearsed_is_found_though_the_counts_are_equal(
+    evidence: Mapping[type, Evidence],
+) -> None:
+    other = rehearsed(evidence, digests=f"iu.unit_version={OTHER}")
+    assert failing(other) == {"IG_LIFECYCLE_ENACT.equals_rehearsal"}
+
+
 def test_a_root_other_than_the_rehearsed_one_is_found(evidence: Mapping[type, Evidence]) -> None:
     found = failing(rehearsed(evidence, root_sha256=OTHER))
     assert found == {

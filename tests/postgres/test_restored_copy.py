@@ -29,6 +29,7 @@ from cutter_agent.errors import (
 from cutter_agent.orchestrator import Mode
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import BackupLevel
+from cutter_agent.orchestrator.phases.lifecycle_enact import LifecycleEnacted
 from cutter_agent.orchestrator.phases.pre_write_backup import BackupTaken
 from cutter_agent.orchestrator.vault import KeptBackup
 from cutter_agent.orchestrator.warrant import RehearsalWarrant
@@ -332,6 +333,10 @@ def test_what_is_signed_has_happened_once_on_a_copy(deployed: Deployed) -> None:
         approve(deployed, runner, run_id)
         done = approve(deployed, runner, run_id)
     assert done.context.over
+    enacted = done.context.get(LifecycleEnacted)
+    assert enacted is not None
+    assert enacted.digests == rehearsed.digests
+    assert len(re.findall(r"[a-z_.]+=[0-9a-f]{64}", rehearsed.digests)) == 6
     assert approver_of(done.context)
 
 

@@ -80,6 +80,7 @@ class LineRehearsal:
             enacted=enacted.tally,
             functions_sha256=copy.functions_sha256,
             database=copy.database,
+            digests=enacted.digests,
             took_ms=int((copy.now_utc() - began).total_seconds() * _MS_PER_S),
         )
 

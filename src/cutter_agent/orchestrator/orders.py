@@ -158,6 +158,11 @@ class Rehearsed:
     """The functions that the copy ran, as fact sheets digest them."""
     database: str
     took_ms: int
+    digests: str = ""
+    """`table=sha256,…` of the rows after they were put in force, but for times, days and ids of decisions.
+
+    Empty in runs from before they were taken.
+    """
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -363,3 +363,32 @@ FROM (
 ORDER BY w.what COLLATE "C"
 """
 """All that the login of this connection may do besides reading: functions, tables, other roles."""
+
+_COMPARED: Final = {
+    "cutter_governance.cut_change_set_affected_row": ("r.*", "change_set_id, unit_id"),
+    "cutter_governance.manifest_unit_block": ("r.*", "envelope_id, position"),
+    "iu.information_unit": ("r.*", "unit_id"),
+    "iu.lifecycle_log": (
+        "r.version_id, r.seq, r.from_state, r.to_state, r.change_set_id, r.decision_id IS NULL",
+        "version_id, seq",
+    ),
+    "iu.unit_in_force": (
+        "r.version_id, r.unit_id, r.address, r.ended_at IS NULL",
+        "version_id",
+    ),
+    "iu.unit_version": ("r.*", "version_id"),
+}
+"""What a write and its rehearsal have alike: all but times, days and the ids of decisions."""
+
+DOCUMENT_DIGESTS: Final = (
+    "SELECT string_agg(t.name || '=' || encode(t.sha256, 'hex'), ',' ORDER BY t.name COLLATE \"C\") AS digests\n"
+    "FROM (\n  "
+    + "\n  UNION ALL ".join(
+        f"SELECT '{table}' AS name, sha256(coalesce(string_agg(sha256(convert_to(ROW({columns})::text, 'UTF8')),"
+        f" ''::bytea ORDER BY {', '.join(f'r.{key}' for key in order.split(', '))}), '')) AS sha256"
+        f" FROM {table} AS r WHERE r.document_id = %(document_id)s::text"
+        for table, (columns, order) in _COMPARED.items()
+    )
+    + "\n) AS t\n"
+)
+"""`table=sha256,…` over the document's rows, as far as a rehearsal and its write are alike: one row."""

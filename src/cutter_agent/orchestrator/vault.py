@@ -20,6 +20,13 @@ class Tally(Protocol):
         """Return the document's rows by table, as `Rehearsed` writes them."""
         ...
 
+    def digests(self, document_id: str) -> str:
+        """Return a digest of the document's rows for each table, as `Rehearsed` writes them.
+
+        Empty in memory, where nothing is restored and nothing can be compared.
+        """
+        ...
+
     def manifest_root(self, envelope_id: str) -> str:
         """Return the manifest's root, recomputed from the units' rows as they are now."""
         ...

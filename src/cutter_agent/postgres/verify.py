@@ -9,7 +9,12 @@ from cutter_agent.errors import StopEvidenceMismatch
 from cutter_agent.evidence.merkle import HASH_BYTES, tree_root
 from cutter_agent.orchestrator.effects import UNWATCHED, Effects
 from cutter_agent.orchestrator.orders import StoredUnit, VerifyRecord
-from cutter_agent.orchestrator.queries import DOCUMENT_TALLY, LOGIN_REACH, SOURCE_BYTES
+from cutter_agent.orchestrator.queries import (
+    DOCUMENT_DIGESTS,
+    DOCUMENT_TALLY,
+    LOGIN_REACH,
+    SOURCE_BYTES,
+)
 from cutter_agent.postgres.connect import Connection, select_on, translated
 from cutter_agent.postgres.statements import statement
 from cutter_agent.postgres.write import accepted
@@ -61,6 +66,10 @@ class LiveTally:
     def rows(self, document_id: str) -> str:
         found = select_on(self._connection)(DOCUMENT_TALLY, {"document_id": document_id})
         return str(found[0]["tally"])
+
+    def digests(self, document_id: str) -> str:
+        found = select_on(self._connection)(DOCUMENT_DIGESTS, {"document_id": document_id})
+        return str(found[0]["digests"])
 
     def manifest_root(self, envelope_id: str) -> str:
         return tree_root(manifest_leaves(self._connection, envelope_id)).hex()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from cutter_agent.evidence.invariant import Evidence, invariant
 from cutter_agent.orchestrator.approval import CutApproved, LifecycleApproved
@@ -34,6 +34,7 @@ class LifecycleEnacted(Evidence):
     in_force: int
     root_in_database: str
     tally: str
+    digests: str = field(default="", compare=False)
 
     @invariant()
     def sg2_approval_recorded(
@@ -81,6 +82,8 @@ class LifecycleEnacted(Evidence):
         """Root and rows are exactly those that the rehearsal had after this phase."""
         if backup.rehearsed is None:
             return backup.may_go_unrehearsed
+        if backup.rehearsed.digests and self.digests != backup.rehearsed.digests:
+            return False
         return (self.root_in_database, self.tally) == (
             backup.rehearsed.root_sha256,
             backup.rehearsed.enacted,
@@ -122,4 +125,5 @@ def lifecycle_enact(
         in_force=receipt.in_force,
         root_in_database=tally.manifest_root(recorded.manifest_envelope_id),
         tally=tally.rows(run.document_id),
+        digests=tally.digests(run.document_id),
     )

@@ -265,7 +265,12 @@ def test_a_worker_behind_a_pooler_is_refused(deployed: Deployed, tmp_path: Path)
         front = {"host": str(folder), "requirepeer": pwd.getpwuid(os.geteuid()).pw_name}
         url = make_conninfo("", **{**parts, **front})
         with pytest.raises(StopRefusedInput, match="a pooler stands between"):
-            Worker({**deployed.environ, DATABASE_VARIABLE: url}, 1, lambda kind, fields: None).run()
+            Worker(
+                {**deployed.environ, DATABASE_VARIABLE: url},
+                1,
+                lambda kind, fields: None,
+                drain=True,
+            ).run()
     finally:
         pooler.close()
         shutil.rmtree(folder)
@@ -276,7 +281,7 @@ def test_without_the_engine_or_its_queue_a_worker_says_what_to_install(
 ) -> None:
     def refused() -> str:
         with pytest.raises(StopRefusedInput) as stop:
-            Worker(deployed.environ, 1, lambda kind, fields: None).run()
+            Worker(deployed.environ, 1, lambda kind, fields: None, drain=True).run()
         return stop.value.remedy
 
     execute(deployed, "DROP SCHEMA cutter_queue CASCADE")

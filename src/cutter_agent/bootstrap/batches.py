@@ -16,7 +16,13 @@ from cutter_agent.bootstrap.desk import Desk, open_desk
 from cutter_agent.errors import Stop
 from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.batch import BatchRunner, Surroundings
-from cutter_agent.orchestrator.batch_lanes import LaneAnswer, LaneOrder, drive_order, stopped_at
+from cutter_agent.orchestrator.batch_lanes import (
+    LaneAnswer,
+    LaneOrder,
+    Lanes,
+    drive_order,
+    stopped_at,
+)
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode
 
@@ -127,10 +133,11 @@ def batch_book(desk: Desk, queue: Queue) -> FolderBook:
 
 
 def batch_runner(
-    desk: Desk, queue: Queue, mode: Mode, *, lanes: DeskLanes | None = None
+    desk: Desk, queue: Queue, mode: Mode, *, lanes: Lanes | None = None
 ) -> BatchRunner:
     """The runner of this queue's batch at the desk; without lanes, one document after the other."""
     store = desk.store()
+    live = mode is Mode.LIVE
     return BatchRunner(
         desk.runner(),
         queue,
@@ -139,6 +146,8 @@ def batch_runner(
             run_ids=desk.run_ids,
             now_utc=store.now_utc if mode is Mode.DRYRUN else desk.now_utc,
             approval=lambda context: approval_beside(desk, context),
+            holders=desk.live_site.holders if live else None,
+            load=(lambda run_id: RunContext(desk.live_site.load(run_id))) if live else None,
         ),
         mode=mode,
         lanes=lanes,

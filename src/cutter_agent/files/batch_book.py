@@ -27,6 +27,7 @@ class FolderBook:
         self._folder = Folder(runs_dir.resolve(), on_effect=on_effect).inner(BATCHES)
         self._batch_id = batch_id
         self._known: tuple[LedgerEntry, ...] | None = None
+        self._seen = b""
 
     @property
     def name(self) -> str:
@@ -38,15 +39,16 @@ class FolderBook:
             self._known = self._read()
         return self._known
 
-    def append(self, entry: LedgerEntry) -> None:
+    def append(self, *entries: LedgerEntry) -> None:
         with self._folder.writing(self.name):
             # Another process may have written since: `quarantine` beside a batch that runs.
-            grown = (*self._read(), entry)
-            data = b"".join(canonical_bytes(to_json(each)) + b"\n" for each in grown)
+            before = self._read()
+            rows = (canonical_bytes(to_json(each)) + b"\n" for each in entries)
+            data = b"".join((self._seen, *rows))
             if len(data) > LEDGER_BYTES_MAX:
                 raise StopStorage(f"the ledger of {self._batch_id} would be over its limit")
             self._folder.replace(self.name, data)
-            self._known = grown
+            self._known, self._seen = (*before, *entries), data
 
     def driving(self) -> AbstractContextManager[None]:
         """The batch is driven by this process alone while the block lasts; its death frees it.
@@ -75,15 +77,20 @@ class FolderBook:
         return self._folder.path / f"{self._batch_id}.md"
 
     def _read(self) -> tuple[LedgerEntry, ...]:
-        data = self._folder.read(self.name, size_bytes_max=LEDGER_BYTES_MAX)
-        if data is None:
-            return ()
+        data = self._folder.read(self.name, size_bytes_max=LEDGER_BYTES_MAX) or b""
+        if data == self._seen and self._known is not None:
+            return self._known
         if len(data) > LEDGER_BYTES_MAX or (data and not data.endswith(b"\n")):
             raise self._torn("it has no end")
+        # What was read once and stands there still is not read again: a ledger only grows.
+        old = self._known if self._known is not None and data.startswith(self._seen) else None
+        rows = data.splitlines() if old is None else data[len(self._seen) :].splitlines()
         try:
-            return tuple(from_json(LedgerEntry, parse_canonical(row)) for row in data.splitlines())
+            fresh = tuple(from_json(LedgerEntry, parse_canonical(row)) for row in rows)
         except (StopRefusedInput, StopEvidenceMismatch, ValueError) as error:
             raise self._torn(str(getattr(error, "fact", error))) from error
+        self._seen = data
+        return (*(old or ()), *fresh)
 
     def _torn(self, why: str) -> StopEvidenceMismatch:
         return StopEvidenceMismatch(

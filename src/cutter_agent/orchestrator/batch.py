@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from typing import Final
 
 from cutter_agent.errors import STOP_BY_CODE, Stop, StopRefusedInput
@@ -19,6 +20,7 @@ from cutter_agent.orchestrator.batch_ledger import (
     DocumentLedger,
     LedgerEntry,
     LedgerKind,
+    is_halted,
     of_document,
 )
 from cutter_agent.orchestrator.batch_queue import Queue
@@ -57,11 +59,16 @@ class Surroundings:
         run_ids: the ids of all runs, newest first.
         now_utc: the clock that runs of this mode are dated by.
         approval: the reference of an approval that lies beside a run's request and may be enough.
+        holders: the runs of this mode that hold these documents now, by document; None looks for them
+            among the newest runs.
+        load: reads a run of this mode; None asks the runner.
     """
 
     run_ids: Callable[[], Sequence[str]]
     now_utc: Callable[[], datetime]
     approval: Callable[[RunContext], str | None]
+    holders: Callable[[Sequence[str]], Mapping[str, str]] | None = None
+    load: Callable[[str], RunContext] | None = None
 
 
 class BatchRunner:
@@ -100,7 +107,7 @@ class BatchRunner:
                 self._runner.escalate(context.run_id, "void")
                 old = None
                 if of_document(self._book.entries(), code, Mode.DRYRUN).run_id == context.run_id:
-                    self._note(LedgerKind.ANEW, code, mode=Mode.DRYRUN)
+                    self._note(self._entry(LedgerKind.ANEW, code, mode=Mode.DRYRUN))
             orders.append(LaneOrder(code, Mode.DRYRUN, old, None))
         answers = {each.document_id: each for each in self._lanes.drive(iter(orders))}
         return tuple(answers[code] for code in self._queue.document_ids)
@@ -120,14 +127,14 @@ class BatchRunner:
             Stop: one that every document would meet, such as a database that is away.
         """
         self._open()
-        if self.status().halted:
+        if is_halted(self._book.entries(), self._mode):
             if not resume:
                 raise StopRefusedInput(
                     "the batch stopped at a failure, as it was told to",
                     expected="--resume",
                     remedy="cutter batch run QUEUE --resume",
                 )
-            self._note(LedgerKind.CONTINUED)
+            self._note(self._entry(LedgerKind.CONTINUED))
         for pick in (self._unfinished, self._approved):
             if self._pass(pick, stop_on_first_failure=stop_on_first_failure):
                 break
@@ -169,13 +176,13 @@ class BatchRunner:
         self._check_named(document_ids)
         self._open()
         for document_id in document_ids:
-            self._note(LedgerKind.QUARANTINED, document_id, text=reason)
+            self._note(self._entry(LedgerKind.QUARANTINED, document_id, text=reason))
 
     def _open(self) -> None:
         owner = f"{self._queue.created_by} at {self._queue.created_utc}"
         opened = [e.text for e in self._book.entries() if e.kind is LedgerKind.OPENED]
         if not opened:
-            self._note(LedgerKind.OPENED, text=owner)
+            self._note(self._entry(LedgerKind.OPENED, text=owner))
         elif opened[0] != owner:
             raise StopRefusedInput(
                 f"the batch {self._queue.batch_id} belongs to a queue of {opened[0]}",
@@ -185,7 +192,7 @@ class BatchRunner:
 
     def _pass(
         self,
-        pick: Callable[[ItemStanding, Mapping[str, str]], LaneOrder | None],
+        pick: Callable[[ItemStanding], LaneOrder | None],
         *,
         stop_on_first_failure: bool,
     ) -> bool:
@@ -197,44 +204,45 @@ class BatchRunner:
                 halted.append(answer)
         first = halted[0] if halted else None
         if first is not None and stop_on_first_failure:
-            self._note(LedgerKind.HALTED, first.document_id, text=first.sentence)
+            self._note(self._entry(LedgerKind.HALTED, first.document_id, text=first.sentence))
         if first is not None and first.stop_code in FOR_ALL:
             raise STOP_BY_CODE[first.stop_code](first.fact, remedy=first.remedy)
         return first is not None
 
     def _orders(
         self,
-        pick: Callable[[ItemStanding, Mapping[str, str]], LaneOrder | None],
+        pick: Callable[[ItemStanding], LaneOrder | None],
         halted: Sequence[LaneAnswer],
     ) -> Iterator[LaneOrder]:
         """Yield orders, each written down before it is given; none after the batch has halted."""
-        going = self._in_flight(self._mode)
         for item in self.status().items:
             if halted:
                 return
-            order = pick(item, going)
+            order = pick(item)
             if order is None:
                 continue
             if item.ledger.attempts >= ATTEMPTS_MAX:
                 reason = f"{item.ledger.attempts} attempts in a row came to nothing"
-                self._note(LedgerKind.QUARANTINED, item.document_id, text=reason)
+                self._note(self._entry(LedgerKind.QUARANTINED, item.document_id, text=reason))
                 continue
+            begins = [self._entry(LedgerKind.ATTEMPT, item.document_id)]
             if order.run_id is not None and order.run_id != item.ledger.run_id:
-                self._note(LedgerKind.RUN, item.document_id, run_id=order.run_id)
-            self._note(LedgerKind.ATTEMPT, item.document_id)
+                found = self._entry(LedgerKind.RUN, item.document_id, run_id=order.run_id)
+                begins.insert(0, found)
+            self._note(*begins)
             yield order
 
-    def _unfinished(self, item: ItemStanding, going: Mapping[str, str]) -> LaneOrder | None:
+    def _unfinished(self, item: ItemStanding) -> LaneOrder | None:
         """Return the order for a document that waits for nobody, or None."""
         if item.closed or item.queue not in {None, SetAside.ERROR}:
             return None
         if item.at_pause and item.queue is None and not self._outlived(item.context):
             return None
-        run_id = item.ledger.run_id or self._begun(item.ledger, item.document_id, going)
+        run_id = item.ledger.run_id or self._begun(item.ledger, item.document_id)
         reference = None if item.context is None else self._around.approval(item.context)
         return LaneOrder(item.document_id, self._mode, run_id, reference)
 
-    def _approved(self, item: ItemStanding, _going: Mapping[str, str]) -> LaneOrder | None:
+    def _approved(self, item: ItemStanding) -> LaneOrder | None:
         """Return the order for a document whose approval lies ready, or None."""
         answerable = item.queue is None or item.stop_code in ANSWERABLE
         if item.context is None or not item.at_pause or not answerable:
@@ -251,9 +259,7 @@ class BatchRunner:
         expires = None if request is None else parse_utc(request.expires_utc)
         return expires is not None and expires <= self._around.now_utc()
 
-    def _begun(
-        self, ledger: DocumentLedger, document_id: str, going: Mapping[str, str]
-    ) -> str | None:
+    def _begun(self, ledger: DocumentLedger, document_id: str) -> str | None:
         """Return the run that a killed attempt began, or one that is in flight already, or None."""
         since = ledger.open_since_utc
         if since is not None:
@@ -264,7 +270,14 @@ class BatchRunner:
                 same = context.history.header.mode is self._mode
                 if same and context.document_id == document_id:
                     return context.run_id
-        return going.get(document_id)
+        return self._going.get(document_id)
+
+    @cached_property
+    def _going(self) -> Mapping[str, str]:
+        """The runs that held documents when it was first asked: those this batch begins are its own."""
+        if self._around.holders is not None:
+            return self._around.holders(self._queue.document_ids)
+        return self._in_flight(self._mode)
 
     def _in_flight(self, mode: Mode) -> dict[str, str]:
         """Return the runs that hold documents of the queue now, by document."""
@@ -287,34 +300,33 @@ class BatchRunner:
                 continue
 
     def _load(self, run_id: str) -> RunContext:
-        return self._runner.show(run_id).context
+        load = self._around.load
+        return self._runner.show(run_id).context if load is None else load(run_id)
 
     def _write_down(self, answer: LaneAnswer) -> None:
-        known = of_document(self._book.entries(), answer.document_id, self._mode).run_id
+        document_id, entries = answer.document_id, list[LedgerEntry]()
+        known = of_document(self._book.entries(), document_id, self._mode).run_id
         if answer.run_id is not None and answer.run_id != known:
-            self._note(LedgerKind.RUN, answer.document_id, run_id=answer.run_id)
-        if not answer.failed:
-            self._note(LedgerKind.SETTLED, answer.document_id)
-            return
-        self._note(
-            LedgerKind.STOPPED,
-            answer.document_id,
-            code=answer.stop_code or "",
-            text=answer.sentence,
-        )
+            entries.append(self._entry(LedgerKind.RUN, document_id, run_id=answer.run_id))
+        if answer.failed:
+            code, text = answer.stop_code or "", answer.sentence
+            entries.append(self._entry(LedgerKind.STOPPED, document_id, code=code, text=text))
+        else:
+            entries.append(self._entry(LedgerKind.SETTLED, document_id))
+        self._note(*entries)
 
     def _release(self, item: ItemStanding) -> LaneAnswer:
         """The document may be tried again; return what is needed for that."""
         context, code = item.context, item.document_id
         if context is None or context.over:
-            self._note(LedgerKind.ANEW, code)
+            self._note(self._entry(LedgerKind.ANEW, code))
             return LaneAnswer(code, sentence="A new run will be begun.")
         if context.terminal is Terminal.FAILED:
             try:
                 self._runner.escalate(context.run_id, "retry")
             except Stop as stop:
                 return stopped_at(code, context.run_id, stop)
-        self._note(LedgerKind.RELEASED, code)
+        self._note(self._entry(LedgerKind.RELEASED, code))
         sentence = "The run will go on from the phase where it stopped."
         return LaneAnswer(code, context.run_id, sentence=sentence)
 
@@ -327,7 +339,10 @@ class BatchRunner:
                 remedy="cutter batch status QUEUE",
             )
 
-    def _note(
+    def _note(self, *entries: LedgerEntry) -> None:
+        self._book.append(*entries)
+
+    def _entry(
         self,
         kind: LedgerKind,
         document_id: str = "",
@@ -336,16 +351,13 @@ class BatchRunner:
         code: str = "",
         text: str = "",
         mode: Mode | None = None,
-    ) -> None:
-        at_utc = utc_text(self._around.now_utc())
-        self._book.append(
-            LedgerEntry(
-                kind=kind,
-                mode=mode or self._mode,
-                at_utc=at_utc,
-                document_id=document_id,
-                run_id=run_id,
-                code=code,
-                text=text,
-            )
+    ) -> LedgerEntry:
+        return LedgerEntry(
+            kind=kind,
+            mode=mode or self._mode,
+            at_utc=utc_text(self._around.now_utc()),
+            document_id=document_id,
+            run_id=run_id,
+            code=code,
+            text=text,
         )

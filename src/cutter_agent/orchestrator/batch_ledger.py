@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -55,8 +56,8 @@ class BatchBook(Protocol):
         """Every entry, oldest first."""
         ...
 
-    def append(self, entry: LedgerEntry) -> None:
-        """The ledger ends with this entry, durably.
+    def append(self, *entries: LedgerEntry) -> None:
+        """The ledger ends with these entries, durably: all of them or none.
 
         Raises:
             StopStorage: it could not be written.
@@ -102,6 +103,15 @@ class DocumentLedger:
                     self.run_id = None
             case LedgerKind.OPENED | LedgerKind.HALTED | LedgerKind.CONTINUED:
                 pass
+
+
+def by_document(entries: Iterable[LedgerEntry], mode: Mode) -> Mapping[str, DocumentLedger]:
+    """Return what the entries say of each document in this mode; of another they say nothing."""
+    found: defaultdict[str, DocumentLedger] = defaultdict(DocumentLedger)
+    for entry in entries:
+        if entry.mode is mode:
+            found[entry.document_id].take(entry)
+    return found
 
 
 def of_document(entries: Iterable[LedgerEntry], document_id: str, mode: Mode) -> DocumentLedger:

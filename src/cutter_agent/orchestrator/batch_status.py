@@ -19,8 +19,8 @@ from cutter_agent.orchestrator.ask import pause_request, waiting_request
 from cutter_agent.orchestrator.batch_ledger import (
     DocumentLedger,
     LedgerEntry,
+    by_document,
     is_halted,
-    of_document,
 )
 from cutter_agent.orchestrator.batch_queue import Queue
 from cutter_agent.orchestrator.run_context import RunContext
@@ -226,9 +226,9 @@ def status_of(
         mode: dry runs or live ones.
         load: reads a run; a Stop that it raises is where the document stands.
     """
+    known = by_document(entries, mode)
     items = tuple(
-        _standing(document_id, of_document(entries, document_id, mode), load)
-        for document_id in queue.document_ids
+        _standing(document_id, known[document_id], load) for document_id in queue.document_ids
     )
     return BatchStatus(queue.batch_id, mode, is_halted(entries, mode), items)
 

@@ -216,6 +216,14 @@ class LiveSite:
         held: str | None = accepted(row, run_id=run_id)["holder"]
         return held
 
+    def holders(self, document_ids: Sequence[str]) -> Mapping[str, str]:
+        """Return the runs that hold these documents now, by document."""
+        connection = self._reading()
+        named = {"document_ids": list(document_ids)}
+        with snapshot(connection):
+            rows = connection.execute(statement("holding_runs"), named).fetchall()
+        return {str(document_id): str(run_id) for document_id, run_id in rows}
+
     def enacted_by(self, source_version_id: str) -> str | None:
         rows = self._select(ENACTING_RUN, {"source_version_id": source_version_id})
         return str(rows[0]["run_id"]) if rows else None

@@ -372,3 +372,22 @@ def test_every_stop_has_a_policy_and_every_policy_a_queue() -> None:
     assert policy_of("STOP_DATABASE_AWAY").queue is SetAside.ERROR
     assert policy_of("STOP_OVER_SIZE").queue is SetAside.QUARANTINE
     assert policy_of("STOP_EVIDENCE_MISMATCH").queue is SetAside.HUMAN_REVIEW
+
+
+def test_two_processes_write_into_one_ledger_and_neither_loses_a_line(
+    nights: Callable[..., Night], tmp_path: Path
+) -> None:
+    night = nights(signs=False)
+    night.batch().run()
+    beside = FolderBook(tmp_path, QUEUE.batch_id)
+    before = len(beside.entries())
+    nights().batch().quarantine(("D-1",), "from beside")
+    night.batch().quarantine(("D-2",), "by the first")
+    beside.append(*night.book.entries()[-1:])
+    whole = FolderBook(tmp_path, QUEUE.batch_id).entries()
+    assert [entry.text for entry in whole[before:]] == ["from beside", *["by the first"] * 2]
+    assert list(beside.entries()) == list(whole)
+    path = tmp_path / "batches" / "night-1.json"
+    path.write_bytes(path.read_bytes().replace(b"opened", b"opend", 1))
+    with pytest.raises(StopEvidenceMismatch, match="torn or edited"):
+        beside.append(whole[-1])

@@ -15,7 +15,7 @@ import tempfile
 import threading
 import time
 import zlib
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
@@ -46,6 +46,11 @@ PHONE: Final = {"width": 390, "height": 844}
 STARTS_S: Final = 30
 SETTLES_MS: Final = 400
 COLOURS_MAX: Final = 256
+SHADE_BITS: Final = 0b1111_0000
+SIDE_HIGH: Final = 560
+"""Where the side of the shell ends."""
+HEADS: Final = {"system": 410}
+"""Screens whose rest tells of the machine that the picture was made on: only their head is shown."""
 BATCH: Final = "small-laws"
 LAWS: Final = (
     ("VN-LAW-SAMPLE", "vn-law-sample.md", "vn-law"),
@@ -199,7 +204,13 @@ def draw(page: Page, base: str, stage: Staged, ending: str, names: set[str]) -> 
         page.wait_for_timeout(SETTLES_MS)
         if name == "unit":
             page.locator("#verdict", has_text="holds").wait_for()
-        keep(FOLDER / f"{name}{ending}.png", page.screenshot())
+        wide, high = page.viewport_size["width"], page.viewport_size["height"]
+        end = page.evaluate("document.querySelector('.main').getBoundingClientRect().bottom")
+        high = min(
+            high, HEADS.get(name, high), max(SIDE_HIGH if wide > PHONE["width"] else 0, int(end))
+        )
+        shown = {"x": 0, "y": 0, "width": wide, "height": high}
+        keep(FOLDER / f"{name}{ending}.png", page.screenshot(clip=shown))
 
 
 def keep(path: Path, picture: bytes) -> None:
@@ -257,12 +268,18 @@ def nearest(left: int, above: int, corner: int) -> int:
 
 
 def palette_png(picture: bytes) -> bytes:
-    """The same picture with at most 256 colours, the most frequent ones, each pixel its nearest."""
+    """The same picture with at most 256 colours, one of each frequent shade, each pixel its nearest."""
     width, height, depth, rows = pixels(picture)
     flat = [rows[at : at + 3] for at in range(0, len(rows), depth)]
-    often = [colour for colour, _ in Counter(flat).most_common(COLOURS_MAX)]
+    counted, shades = Counter(flat), defaultdict[bytes, Counter[bytes]](Counter)
+    for colour, count in counted.items():
+        shades[bytes(part & SHADE_BITS for part in colour)][colour] = count
+    often = [
+        shade.most_common(1)[0][0]
+        for shade in sorted(shades.values(), key=Counter.total, reverse=True)[:COLOURS_MAX]
+    ]
     place = {colour: number for number, colour in enumerate(often)}
-    for colour in set(flat) - place.keys():
+    for colour in counted.keys() - place.keys():
         near = (sum((a - b) ** 2 for a, b in zip(colour, other, strict=True)) for other in often)
         place[colour] = min(enumerate(near), key=lambda each: each[1])[0]
     index = bytes(place[colour] for colour in flat)

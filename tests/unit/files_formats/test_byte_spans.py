@@ -112,6 +112,7 @@ def test_an_encoding_of_other_widths_has_paths_alone() -> None:
 
 
 @given(st.lists(PIECES, max_size=40).map("".join))
+@example("alpha <body>")
 @example("<table><p>alpha<tr><td>beta</table><p>gamma")
 def test_no_page_is_told_to_be_from_where_it_is_not(page: str) -> None:
     source = page.encode()

@@ -30,6 +30,7 @@ class Descent:
         self._profile = profile
         self._choice = choice
         self._plain = _plain_rules(profile)
+        self._known: dict[tuple[int, str], dict[int, int]] = {}
 
     def run(self, marks: list[Mark]) -> None:
         """Accepts or refuses every mark of the stretch."""
@@ -58,6 +59,13 @@ class Descent:
 
     def _options(self, mark: Mark) -> dict[int, int]:
         """Every way to read the mark: rule to rank."""
+        key = mark.rule, mark.num
+        known = self._known.get(key)
+        if known is None:
+            known = self._known[key] = self._read(mark)
+        return known
+
+    def _read(self, mark: Mark) -> dict[int, int]:
         result = {mark.rule: mark.rank}
         if self._profile.rules[mark.rule].place in _NOT_BETWEEN:
             result = {}

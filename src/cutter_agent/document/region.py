@@ -103,13 +103,18 @@ class Region:
         groups = [marks]
         level = self._level(index)
         walls = sorted(mark.start for mark in self._spine if mark.level < level)
-        if rule.chain == "parent" or (rule.chain == "auto" and self._restarts(marks, walls, rule)):
+        if rule.chain == "parent":
             groups = split_at(marks, walls)
-            if rule.chain == "auto":
-                self._choice.scoped.add(index)
+        elif rule.chain == "auto" and walls:
+            weights, path = self._path(marks, rule)
+            within = split_at(marks, walls)
+            if len(path) == len(marks) or not self._restarts(len(path), within, rule):
+                self._spine += self._choice.take(marks, weights, path, rule)
+                return
+            groups = within
+            self._choice.scoped.add(index)
         for group in groups:
-            weights = self._weights(group, rule)
-            path = best_path([mark.rank for mark in group], weights, _WORDS[rule.gaps])
+            weights, path = self._path(group, rule)
             self._spine += self._choice.take(group, weights, path, rule)
 
     def _weights(self, marks: Sequence[Mark], rule: Rule) -> list[float]:
@@ -143,17 +148,15 @@ class Region:
                 expected += 1
         return result + (run if len(run) >= _GOING_ON_MIN else [])
 
-    def _path(self, marks: Sequence[Mark], rule: Rule) -> list[int]:
+    def _path(self, marks: Sequence[Mark], rule: Rule) -> tuple[list[float], list[int]]:
+        """The marks' weights, and the best path through them."""
         weights = self._weights(marks, rule)
-        return best_path([mark.rank for mark in marks], weights, _WORDS[rule.gaps])
+        return weights, best_path([mark.rank for mark in marks], weights, _WORDS[rule.gaps])
 
-    def _restarts(self, marks: list[Mark], walls: list[int], rule: Rule) -> bool:
+    def _restarts(self, through: int, within: Sequence[Sequence[Mark]], rule: Rule) -> bool:
         """True if far more numbers follow one another within parents than through the region."""
-        if not walls:
-            return False
-        through = len(self._path(marks, rule))
-        within = sum(len(self._path(group, rule)) for group in split_at(marks, walls))
-        return within > through * _RESTART_RATIO + 1
+        inside = sum(len(self._path(group, rule)[1]) for group in within)
+        return inside > through * _RESTART_RATIO + 1
 
     def _alone(self) -> None:
         """Takes bare numbers for articles where the text has none, or next to none, by a word."""
@@ -170,7 +173,11 @@ class Region:
                 if (mark.rule == index or index in readings[mark.rule])
                 and (rank := read_as(rule, mark, rules)) != NO_RANK
             ]
-            chosen = [ranked[i] for i in self._path(ranked, rule)] if ranked else []
+            # A path ascends, so it is no longer than there are numbers.
+            longest = len({mark.rank for mark in ranked})
+            if longest < max(_ALONE_MIN, len(best) + 1) or longest <= _ALONE_RATIO * len(worded):
+                continue
+            chosen = [ranked[i] for i in self._path(ranked, rule)[1]]
             if len(chosen) >= max(_ALONE_MIN, len(best) + 1):
                 best = chosen
         if len(best) <= _ALONE_RATIO * len(worded):

@@ -100,6 +100,7 @@ class Storm:
         last = 0.0
         while True:
             sign_all(desk, reader)  # type: ignore[arg-type]
+            self.replace_refused()
             part = done(deployed, len(self.laws))
             if time.monotonic() - last > 20:
                 last = time.monotonic()
@@ -115,6 +116,13 @@ class Storm:
                 kill_server(deployed)
                 return False
             time.sleep(LOOK_S)
+
+    def replace_refused(self) -> None:
+        """A worker that found no server when it began is begun again; none ends for any other reason."""
+        for number, each in enumerate(self.processes):
+            if each.poll() is not None:
+                assert each.returncode == StopDatabaseAway.exit_status, "a worker died by itself"
+                self.processes[number] = self.worker()
 
     def kill_worker(self, part: float) -> None:
         """One worker is dead at once; a new one takes its place."""

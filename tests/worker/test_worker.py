@@ -152,6 +152,19 @@ def test_a_worker_killed_in_the_middle_of_a_write_is_replaced_at_once(
     audit(deployed, CHARTER, run_id=run_id)
 
 
+def test_a_hint_that_a_dead_worker_had_taken_keeps_no_new_worker_from_beginning(
+    deployed: Deployed,
+) -> None:
+    search = "SET search_path = cutter_queue"
+    taken = """
+    INSERT INTO procrastinate_jobs (queue_name, task_name, args, status)
+    VALUES ('cutter', 'drive_run', '{"run_id": "ictr-20260101T000000Z-00000000"}', 'doing')
+    """
+    execute(deployed, search, taken)
+    assert Worker(deployed.environ, 1, lambda kind, fields: None, drain=True).run().driven == 0
+    assert rows(deployed, "SELECT * FROM cutter_queue.procrastinate_jobs") == []
+
+
 def test_a_worker_that_is_asked_to_stop_ends_its_phase_and_leaves_the_run_to_others(
     deployed: Deployed, desk: Desk
 ) -> None:

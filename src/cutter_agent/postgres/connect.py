@@ -177,11 +177,11 @@ def read_password(path: Path) -> str:
         raise StopRefusedInput(f"the password file {path} cannot be read") from error
 
 
-def connect(login: Login, *, application: str) -> Connection:
+def connect(login: Login, *, application: str, search_path: str | None = None) -> Connection:
     """Return a connection whose settings are pinned; each `transaction()` on it is one transaction.
 
     The connection commits by itself outside of `transaction()`: a BEGIN written by hand would be
-    one that nobody ends.
+    one that nobody ends. Names without a schema are the server's own, unless `search_path` says more.
 
     Raises:
         StopDatabaseAway: the server does not answer, or refuses the login.
@@ -189,7 +189,7 @@ def connect(login: Login, *, application: str) -> Connection:
     """
     import psycopg
 
-    text = full_conninfo(login, application=application)
+    text = full_conninfo(login, application=application, search_path=search_path)
     with translated():
         return psycopg.connect(text, autocommit=True)
 
@@ -228,9 +228,11 @@ def full_conninfo(login: Login, *, application: str, search_path: str | None = N
 
 
 @contextmanager
-def connected(login: Login, *, application: str) -> Iterator[Connection]:
+def connected(
+    login: Login, *, application: str, search_path: str | None = None
+) -> Iterator[Connection]:
     """Inside the context the connection is open; at its end it is closed."""
-    connection = connect(login, application=application)
+    connection = connect(login, application=application, search_path=search_path)
     try:
         yield connection
     finally:

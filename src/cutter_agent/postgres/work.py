@@ -25,6 +25,7 @@ QUEUE_SCHEMA: Final = "cutter_queue"
 LOOKOUT: Final = "cutter work"
 """What the server shows as the name of a worker's looking session: so many there are, so many workers."""
 
+_IN_QUEUE: Final = f"{QUEUE_SCHEMA},pg_catalog,pg_temp"
 _OFFER: Final = """
 SELECT cutter_governance.fn_signature_offer(%(run_id)s, %(request_name)s, %(person)s, %(rejects)s, %(armour)b)
 """
@@ -153,9 +154,7 @@ def check_direct(login: Login) -> None:
 
 def queue_conninfo(executor: Login) -> str:
     """Return the connection string of a session that works in the queue's own schema."""
-    return full_conninfo(
-        executor, application="cutter queue", search_path=f"{QUEUE_SCHEMA},pg_catalog,pg_temp"
-    )
+    return full_conninfo(executor, application="cutter queue", search_path=_IN_QUEUE)
 
 
 def queue_version(select: Select) -> str | None:
@@ -186,7 +185,9 @@ def ensure_queue(admin: Login, engine: str, schema_sql: str) -> bool:
 
 def forget_dead_hints(executor: Login) -> None:
     """Hints that a dead worker had taken are gone; their runs are found in the run table."""
-    with connected(executor, application="cutter queue") as connection, translated():
+    # The engine's triggers name their tables without a schema.
+    session = connected(executor, application="cutter queue", search_path=_IN_QUEUE)
+    with session as connection, translated():
         connection.execute(_FORGET_DEAD)
 
 

@@ -22,7 +22,7 @@ from cutter_agent.errors import Stop
 from cutter_agent.orchestrator.effects import Hook
 from cutter_agent.rehearsal.memory_disk import Content
 
-SHORT_POINTS_MAX: Final = 12
+SHORT_POINTS_MAX: Final = 4
 CRASHES_MAX: Final = 6
 POWER_TRIES: Final = 4
 _COUNTERS: Final = ("fence", "revision", "sha256")

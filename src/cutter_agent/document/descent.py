@@ -85,6 +85,7 @@ class Descent:
         level: int,
     ) -> None:
         """Chooses the outermost way of counting, then goes on between its marks."""
+        accepted = self._choice.accepted
         while marks:
             index = self._outermost(options, used)
             if index < 0:
@@ -95,13 +96,17 @@ class Descent:
             rule = self._profile.rules[index]
             among = [i for i, option in enumerate(options) if index in option]
             ranks = [options[i][index] for i in among]
-            weights = [self._weight(marks, i, rule) for i in among]
+            if rule.numbering.name.startswith("letter"):
+                weights = [self._weight(marks, i, rule) for i in among]
+            else:
+                weights = [self._weigher(marks[i], rule) for i in among]
             path = [among[i] for i in best_path(ranks, weights, BARE_COSTS[rule.gaps])]
             if not path:
                 continue
             for i in path:
-                mark = marks[i]._replace(rule=index, rank=options[i][index], level=level)
-                self._choice.accept(mark)
+                start, end, _, num, _, _, quote, headed = marks[i]
+                rank = options[i][index]
+                accepted.append(_new(Mark, (start, end, index, num, rank, level, quote, headed)))
             edges = [-1, *path, len(marks)]
             for left, right in pairwise(edges):
                 if right - left > 1:
@@ -125,7 +130,7 @@ class Descent:
     def _weight(self, marks: list[Mark], i: int, rule: Rule) -> float:
         """The mark's weight, less if the next mark continues it in Roman numerals."""
         weight = self._weigher(marks[i], rule)
-        if rule.numbering.name.startswith("letter") and i + 1 < len(marks):
+        if i + 1 < len(marks):
             value, following = roman_value(marks[i].num), roman_value(marks[i + 1].num)
             if value > 0 and following == value + 1 and len(marks[i + 1].num) > 1:
                 weight -= _ROMAN_TURN

@@ -154,9 +154,10 @@ def front_matter_end(shadow: str) -> int:
 def code_and_comments(shadow: str) -> list[tuple[int, int, str]]:
     """Code fences and comments of a Markdown text: a heading inside them is none."""
     rows: list[tuple[int, int, str]] = []
-    if "```" in shadow or "~~~" in shadow:
+    # One character is found much faster than three.
+    if ("`" in shadow and "```" in shadow) or ("~" in shadow and "~~~" in shadow):
         rows += _fences(shadow)
-    place = shadow.find("<!--")
+    place = shadow.find("<!--") if "<" in shadow else -1
     while place >= 0:
         end = shadow.find("-->", place + 4)
         if end < 0:

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Final
 
+from cutter_agent.document.addresses import SHORT_CHARACTERS_MAX, Label, bounded, label_of, slug_of
 from cutter_agent.document.choice import Choice
 from cutter_agent.document.grammar import Profile, Rule, StatusRules
-from cutter_agent.document.printed_number import address_number, sort_key
+from cutter_agent.document.printed_number import sort_key
 from cutter_agent.document.scan import Mark, heading_of
 from cutter_agent.document.status import (
     UNKNOWN,
@@ -25,12 +25,6 @@ from cutter_agent.document.status import (
 )
 from cutter_agent.document.text import SourceText
 from cutter_agent.document.units import EID_PREFIXES, MarkFinding, Unit
-
-SLUG_CHARACTERS_MAX: Final = 80
-ADDRESS_BYTES_MAX: Final = 900
-"""Readers of addresses take up to 1,000 bytes; what is longer is cut before."""
-_SLUG_RE: Final = re.compile(r"[\W_]+")
-
 
 _new: Final = tuple.__new__
 _LEAF_ROLES: Final = ("zone", "contents")
@@ -51,14 +45,6 @@ class _Stretches:
     headings: list[str]
     addresses: list[str]
     eids: list[str]
-
-
-class _Label(NamedTuple):
-    """How a number under a rule reads in an address, an eid and a sorted list."""
-
-    part: str
-    eid: str
-    sort_key: str
 
 
 def build(
@@ -125,9 +111,9 @@ def _nest(stretches: _Stretches) -> None:
 
 def _name(
     stretches: _Stretches, shadow: str, profile: Profile, code: str, scoped: frozenset[int]
-) -> dict[tuple[int, str, int], _Label]:
+) -> dict[tuple[int, str, int], Label]:
     """Gives every stretch its heading, address and eid; answers with all labels."""
-    labels: dict[tuple[int, str, int], _Label] = {}
+    labels: dict[tuple[int, str, int], Label] = {}
     headings, addresses, eids = stretches.headings, stretches.addresses, stretches.eids
     limits = [*stretches.starts[1:], len(shadow)]
     nearby = _Above(stretches)
@@ -148,30 +134,22 @@ def _name(
         key = (mark.rule, mark.num, mark.rank)
         label = labels.get(key)
         if label is None:
-            label = labels[key] = _label(mark, rule)
+            label = labels[key] = label_of(mark, rule)
         part, eid = label.part, label.eid
         if not rule.token:
-            part = _slug(_bare_heading(headings[index], profile.status))
+            part = slug_of(_bare_heading(headings[index], profile.status))
             eid = f"{EID_PREFIXES.get(rule.kind, rule.kind)}_{part}"
         close = rule.chain == "parent" or not rule.token or mark.rule in scoped
         above = nearby.unit(index) if close else nearby.region(index)
         if above < 0:
             addresses[index], eids[index] = f"{code}/{part}", eid
         else:
-            addresses[index] = _bounded(f"{addresses[above]}/{part}", code)
+            address = f"{addresses[above]}/{part}"
+            addresses[index] = (
+                address if len(address) < SHORT_CHARACTERS_MAX else bounded(address, code)
+            )
             eids[index] = f"{eids[above]}__{eid}"
     return labels
-
-
-def _label(mark: Mark, rule: Rule) -> _Label:
-    """How the mark's number reads."""
-    number = address_number(mark.num, mark.rank, rule.numbering) if mark.num else ""
-    prefix = EID_PREFIXES.get(rule.kind, rule.kind)
-    return _Label(
-        part=f"{rule.token}-{number}" if number else rule.token,
-        eid=f"{prefix}_{number}" if number else prefix,
-        sort_key=sort_key(mark.num, mark.rank) if mark.num else "",
-    )
 
 
 def _bare_heading(heading: str, status: StatusRules) -> str:
@@ -204,23 +182,6 @@ class _Above:
                 return above
             above = self._parents[above]
         return above
-
-
-def _bounded(address: str, code: str) -> str:
-    """The address, or for one that is too long its last part with the digest of the whole."""
-    if len(address) <= ADDRESS_BYTES_MAX // 4 or len(address.encode()) <= ADDRESS_BYTES_MAX:
-        return address
-    digest = sha256(address.encode()).hexdigest()[:16]
-    return f"{code}/{address.rpartition('/')[2]}-{digest}"
-
-
-def _slug(heading: str) -> str:
-    """The heading as an address part; a long one is cut and carries its digest."""
-    slug = _SLUG_RE.sub("-", heading.casefold()).strip("-")
-    if len(slug) > SLUG_CHARACTERS_MAX:
-        digest = sha256(slug.encode()).hexdigest()[:8]
-        slug = f"{slug[:SLUG_CHARACTERS_MAX].rstrip('-')}-{digest}"
-    return slug or "untitled"
 
 
 def _statuses(
@@ -292,7 +253,7 @@ def _units(
     edges: list[int],
     source: bytes,
     statuses: list[tuple[str, bool, str]],
-    labels: dict[tuple[int, str, int], _Label],
+    labels: dict[tuple[int, str, int], Label],
 ) -> list[Unit]:
     own = [sha256(source[start:end]).digest() for start, end in pairwise(edges)]
     subtree = _subtree_digests(stretches.parents, own)
@@ -301,9 +262,23 @@ def _units(
     above: list[str | None] = [None] * len(own)
     units: list[Unit] = []
     parents, ends = stretches.parents, stretches.ends
-    names = zip(stretches.addresses, stretches.eids, stretches.headings, strict=True)
-    for index, (address, eid, heading) in enumerate(names):
-        parent = parents[index]
+    rows = zip(
+        stretches.addresses, stretches.eids, stretches.headings, stretches.rules, stretches.marks,
+        parents, ends, statuses, own, edges, edges[1:], strict=False,
+    )  # fmt: skip
+    for index, (
+        address,
+        eid,
+        heading,
+        rule,
+        mark,
+        parent,
+        stop,
+        said,
+        body,
+        start,
+        end,
+    ) in enumerate(rows):
         parent_address: str | None = None
         if parent >= 0:
             depth[index] = depth[parent] + 1
@@ -311,27 +286,26 @@ def _units(
         else:
             depth[index] = 1
         counts[parent] = ordinal = counts.get(parent, 0) + 1
-        status, included, reason = statuses[index]
+        status, included, reason = said
         above[index] = address if included else parent_address
-        rule, mark, role = stretches.rules[index], stretches.marks[index], stretches.roles[index]
         kind, alias, num, key = "preface", "", "", ""
         if rule is None or mark is None:
-            kind = _ASIDE_KINDS[role]
+            kind = _ASIDE_KINDS[stretches.roles[index]]
         else:
             kind, alias, num = rule.kind, rule.alias, mark.num
             label = labels.get((mark.rule, num, mark.rank))
             key = label.sort_key if label is not None else sort_key(num, mark.rank) if num else ""
-        start, end = edges[index], edges[index + 1]
-        if role == "group" and ends[index] == index + 1 and units and _has_body(source[start:end]):
-            kind = "residue"
-        digest = own[index].hex()
-        below = digest if ends[index] == index + 1 else subtree[index].hex()
+            idle = rule.role == "group" and stop == index + 1 and units
+            if idle and _has_body(source[start:end]):
+                kind = "residue"
+        digest = body.hex()
+        below = digest if stop == index + 1 else subtree[index].hex()
         units.append(
             _new(
                 Unit,
                 (
                     address, eid, kind, depth[index], num, key, heading, alias, start,
-                    edges[ends[index]], ((start, end),), parent_address, ordinal, digest, below,
+                    edges[stop], ((start, end),), parent_address, ordinal, digest, below,
                     status, included, reason,
                 ),
             )

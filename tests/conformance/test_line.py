@@ -59,10 +59,18 @@ OF_TIME = ("judged_utc", "consumed_utc", "issued_utc", "expires_utc", "nonce")
 OF_THE_REQUEST = ("request_sha256", "review_decision_id", "facts_sha256", "policy_sha256")
 OF_MACHINE_KEYS = (
     *("executor_key_id", "executor_public_hex", "verifier_key_id", "envelope_sha256"),
-    *("executor_envelope_sha256", "verifier_envelope_sha256", "simulated", "mode"),
+    *("executor_envelope_sha256", "verifier_envelope_sha256", "verifier_public_hex"),
+    *("simulated", "mode"),
 )
 OF_THE_CATALOGUE = ("grants_sha256", "functions_sha256", "entries", "functions", "verifier_role")
-OF_THE_ROWS = ("document_rows_sha256", "tally", "non_mutation", "lifecycle_rows", "units_total")
+OF_THE_ROWS = (
+    "document_rows_sha256",
+    "tally",
+    "digests",
+    "non_mutation",
+    "lifecycle_rows",
+    "units_total",
+)
 MAY_DIFFER = frozenset(
     (
         *(*OF_THE_RUN, *OF_THE_SOURCE_ROW, *OF_TIME, *OF_THE_REQUEST),

@@ -33,6 +33,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
             Row("doctor", "doctor:command", "Check the deployment."),
             Row("init", "init:command", "Make a deployment."),
             Row("source", "source:command", "Add, list and show sources."),
+            Row("completion", "completion:completion", "Write a shell's completion script."),
         ),
     ),
     Section(
@@ -45,8 +46,8 @@ SECTIONS: Final[tuple[Section, ...]] = (
             Row("run", "rehearse:run", "Rehearse a whole run."),
             Row("resume", "resume:resume", "Go on with a run."),
             Row("batch", "batch:command", "Take many documents along the line."),
-            Row("orchestrate", "orchestrate:orchestrate", "Older names of cut and resume."),
             Row("worker", "worker:worker", "Drive live runs for others."),
+            Row("orchestrate", "orchestrate:orchestrate", "Older names of cut and resume."),
         ),
     ),
     Section(
@@ -57,6 +58,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
             Row("why", "why:why", "Say why a run stands still."),
             Row("runs", "runs:runs", "List, show, watch and end runs."),
             Row("inbox", "inbox:inbox", "Show what waits, and for whom."),
+            Row("serve", "serve:serve", "Serve the console and the API."),
         ),
     ),
     Section(
@@ -67,6 +69,7 @@ SECTIONS: Final[tuple[Section, ...]] = (
             Row("evidence", "evidence:command", "Export a run's evidence, and check it."),
             Row("cite", "cite:cite", "Cite a unit, with its proof."),
             Row("verify-quote", "verify_quote:verify_quote", "Look for a quote in a unit."),
+            Row("torture", "torture:command", "Crash and starve runs, and count."),
         ),
     ),
     Section(

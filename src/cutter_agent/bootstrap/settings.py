@@ -11,6 +11,7 @@ from enum import StrEnum
 from typing import Final
 
 from cutter_agent.bootstrap.home import SETTINGS, Home
+from cutter_agent.bootstrap.webhooks import Webhook, parse_webhooks, render_webhooks
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.batch_queue import DOCUMENTS_MAX
 from cutter_agent.orchestrator.orders import BackupLevel
@@ -61,6 +62,7 @@ class Settings:
         backup_level_min: how far a backup must be proven before SG_1 is asked; None asks for a restore
             wherever this machine has the server's programs.
         authors: who may begin dry runs through the console, beside the operator.
+        webhooks: who is told of runs that wait, stop or close.
         database: where it lives.
     """
 
@@ -71,6 +73,7 @@ class Settings:
     demo: bool = False
     backup_level_min: BackupLevel | None = None
     authors: tuple[str, ...] = ()
+    webhooks: tuple[Webhook, ...] = ()
     database: DatabaseSettings = field(default_factory=DatabaseSettings)
 
 
@@ -149,6 +152,7 @@ def render_settings(settings: Settings) -> str:
         "\n[database]\n"
         f"server = {_quoted(settings.database.server.value)}\n"
         f"name = {_quoted(settings.database.name)}\n"
+        f"{render_webhooks(settings.webhooks)}"
     )
 
 
@@ -159,7 +163,7 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
         StopRefusedInput: a key is unknown or missing, or a value does not fit.
     """
     database = table.get("database", {})
-    faults = [f"{name} is unknown" for name in sorted(table.keys() - _CHECKS.keys() - {"database"})]
+    faults = [f"{name} is unknown" for name in sorted(table.keys() - _CHECKS.keys() - _TABLES)]
     faults += [
         f"{name} {want}" for name, (want, fits) in _CHECKS.items() if not fits(table.get(name))
     ]
@@ -176,6 +180,8 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
         faults.append("database.name is a printable text")
     elif server == ServerKind.EMBEDDED and not _DATABASE.fullmatch(name):
         faults.append("database.name is a lower-case word")
+    webhooks, odd = parse_webhooks(table.get("webhook"))
+    faults += odd
     if faults:
         raise _refused("; ".join(faults))
     return Settings(
@@ -186,6 +192,7 @@ def parse_settings(table: Mapping[str, object]) -> Settings:
         demo=table.get("demo") is True,
         backup_level_min=_level(table.get("backup_level_min")),
         authors=_names(table.get("authors")),
+        webhooks=webhooks,
         database=DatabaseSettings(ServerKind(str(server)), str(name)),
     )
 
@@ -250,6 +257,7 @@ def _is_batch_size(value: object) -> bool:
     return value is None or (type(value) is int and 1 <= value <= BATCH_DOCUMENTS_MAX)
 
 
+_TABLES: Final = frozenset({"database", "webhook"})
 _LEVELS: Final = (BackupLevel.RESTORED_AND_EQUAL.value, BackupLevel.DUMPED_AND_ENCRYPTED.value)
 """What may be settled for; nothing simulated ever is."""
 _CHECKS: Final = {

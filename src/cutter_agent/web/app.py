@@ -46,6 +46,7 @@ def create_app(desks: Desks, options: ServerOptions | None = None) -> FastAPI:
     @asynccontextmanager
     async def lifespan(app: FastAPI) -> AsyncIterator[None]:
         del app
+        await run_in_threadpool(console.start)
         try:
             yield
         finally:
@@ -124,6 +125,8 @@ def _on_input(request: Request, error: Exception) -> Response:
 def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     status = HTTPStatus(error.status_code)
+    if status is HTTPStatus.BAD_REQUEST:
+        return _on_input(request, RequestValidationError([]))
     problem = Problem(int(status), status.name, status.phrase, "", "", "", None)
     response = answer_of(request, problem)
     response.headers.update(error.headers or {})

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.web.challenges import Challenges
 from cutter_agent.web.counts import Counts
+from cutter_agent.web.courier import Courier
 from cutter_agent.web.drives import Drives
 from cutter_agent.web.hub import Hub
 from cutter_agent.web.limits import Tries
@@ -38,6 +39,7 @@ class Console:
         self.counts = Counts(desks)
         self.hub = Hub(desks)
         self.drives = Drives(desks, self.counts.drive)
+        self.courier = Courier(desks, told=self.counts.delivery)
         self._lock = Lock()
         self._known: tuple[float, TrustPolicy | None, Settings] | None = None
 
@@ -57,9 +59,18 @@ class Console:
             self._known = (time.monotonic(), policy, settings)
         return policy, settings
 
+    def start(self) -> None:
+        """Webhooks are told, if the deployment has any."""
+        with self.desks.one() as desk:
+            wanted = desk.settings.webhooks
+        if wanted:
+            self.hub.tell(self.courier.wake)
+            self.courier.start()
+
     def close(self) -> None:
         """Nothing is driven any more, and every desk is closed."""
         self.hub.close()
+        self.courier.close()
         self.drives.close()
         self.desks.close()
 

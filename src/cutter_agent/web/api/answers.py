@@ -22,6 +22,7 @@ _WORDS: Final = {
     409: "The run's own state forbids it; the stop's code says why.",
     410: "The life of the approval is over.",
     413: "The body is too long.",
+    414: "The address is too long.",
     421: "The request is for a host that the server does not go by.",
     422: "The input is refused.",
     429: "Too many tries; the next one counts in a minute.",
@@ -31,7 +32,7 @@ _WORDS: Final = {
 
 def refusals(*statuses: int) -> dict[int | str, dict[str, Any]]:
     """The refusals of a route, for its description."""
-    common = {401, 413, 421, 422, 503}
+    common = {401, 413, 414, 421, 422, 503}
     return {
         status: {"description": _WORDS[status], **_PROBLEM}
         for status in sorted(common.union(statuses))

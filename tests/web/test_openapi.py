@@ -1,0 +1,118 @@
+"""The API against its own description: generated requests, and no answer that the description does not know."""
+
+from collections.abc import Iterator
+
+import httpx
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, given, settings
+from hypothesis.strategies import SearchStrategy
+from schemathesis.checks import not_a_server_error
+from schemathesis.generation import GenerationMode
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+from tests.live import Deployed
+from tests.runs import CODE
+
+from cutter_agent.errors import STOP_BY_CODE
+from cutter_agent.orchestrator import Mode
+from visitors import Served
+
+CHECKS = [
+    not_a_server_error,
+    status_code_conformance,
+    content_type_conformance,
+    response_headers_conformance,
+    response_schema_conformance,
+]
+EXAMPLES = 4
+"""Generated requests a route and kind; enough to meet each field, few enough for every test run."""
+SIGNING_OUT = "DELETE /api/v1/sessions/current"
+
+
+@pytest.fixture
+def run_id(deployed: Deployed) -> str:
+    with deployed.runner() as runner:
+        return runner.cut(document_id=CODE, mode=Mode.LIVE).run_id
+
+
+def requests_of(
+    operation: schemathesis.schemas.APIOperation, run_id: str
+) -> Iterator[SearchStrategy[schemathesis.Case]]:
+    """Yield requests as described, requests that are not, and those about a run that exists."""
+    yield operation.as_strategy(GenerationMode.POSITIVE)
+    if operation.body or operation.query:
+        yield operation.as_strategy(GenerationMode.NEGATIVE)
+    if "{run_id}" in operation.path:
+        yield operation.as_strategy(path_parameters={"run_id": run_id})
+    if "{code}" in operation.path:
+        yield operation.as_strategy(path_parameters={"code": CODE})
+
+
+def test_no_generated_request_meets_an_answer_that_is_not_described(
+    at: Served, run_id: str
+) -> None:
+    carol = at.signed_in("carol")
+    bearer = at.console.sessions.sealed(at.session(carol))
+    described = schemathesis.openapi.from_url(f"{at.url}/api/v1/openapi.json")
+    tried: set[str] = set()
+    for result in described.get_all_operations():
+        operation = result.ok()
+        if operation.label == SIGNING_OUT:
+            continue  # it would end the session of all others
+        for strategy in requests_of(operation, run_id):
+
+            @settings(
+                max_examples=EXAMPLES,
+                deadline=None,
+                derandomize=True,
+                database=None,
+                suppress_health_check=list(HealthCheck),
+            )
+            @given(case=strategy)
+            def holds(case: schemathesis.Case) -> None:
+                at.console.tries._tried.clear()
+                case.call_and_validate(
+                    headers={"Authorization": f"Bearer {bearer}"}, checks=CHECKS, timeout=60
+                )
+
+            holds()
+        tried.add(operation.label)
+    assert len(tried) > 20, tried
+
+
+def test_every_refusal_of_the_api_is_a_problem_with_a_code_and_a_next_step(at: Served) -> None:
+    alice = at.signed_in("alice")
+    answers = {
+        "STOP_RUN_UNKNOWN": alice.get("/api/v1/runs/ictr-20260101T000000Z-00000000"),
+        "STOP_DOCUMENT_UNKNOWN": alice.get("/api/v1/documents/NOPE/drift"),
+        "STOP_REFUSED_INPUT": alice.get("/api/v1/audit?since=yesterday"),
+    }
+    for code, answered in answers.items():
+        problem = answered.json()
+        assert answered.headers["content-type"] == "application/problem+json"
+        assert problem["code"] == code
+        assert problem["exit_status"] == STOP_BY_CODE[code].exit_status
+        assert problem["status"] == answered.status_code
+        assert problem["next"].startswith("cutter ")
+
+
+@pytest.mark.parametrize("name", ["password", "dsn", "manifest_digest", "out-dir"])
+def test_what_nobody_may_give_is_refused_as_a_field(at: Served, name: str) -> None:
+    carol = at.signed_in("carol")
+    answered = carol.post("/api/v1/runs", json={"document_id": CODE, name: "x"})
+    assert answered.status_code == 422
+    assert answered.json()["code"] == "STOP_REFUSED_INPUT"
+    assert not at.console.drives.driven
+
+
+def test_an_unchanged_run_costs_no_body(at: Served, run_id: str) -> None:
+    browser: httpx.Client = at.signed_in("alice")
+    first = browser.get(f"/api/v1/runs/{run_id}")
+    assert first.json()["schema"] == "cutter.run/1"
+    again = browser.get(f"/api/v1/runs/{run_id}", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")

@@ -1,21 +1,26 @@
 """What every page is made of: its words in both languages, its files, its drawn characters."""
 
 import hashlib
+import json
 import re
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from jinja2 import UndefinedError
 
 from cutter_agent.bootstrap.checkup import Level
 from cutter_agent.bootstrap.console.batches import CLOSED, MOVING, WAITING
 from cutter_agent.document.cutplan import Change
 from cutter_agent.document.units import KINDS
+from cutter_agent.evidence.citation import Citation, InForce, Sealed, TreePlace
 from cutter_agent.orchestrator.batch_status import SetAside
 from cutter_agent.orchestrator.states import Gate, Terminal
 from cutter_agent.web import drawn
 from cutter_agent.web.pages import labels
 from cutter_agent.web.pages.runs import VERBS
+from cutter_agent.web.render import _environment, as_json
 from cutter_agent.web.words import Words, catalogue, chosen
 
 WEB = Path(__file__).parents[3] / "src" / "cutter_agent" / "web"
@@ -23,6 +28,21 @@ HTMX_SHA256 = "d6fdc75f204e6bdefa99b69bf1e6d4ac69b8a364f77929f45c13476b4000f717"
 """Of dist/htmx.min.js in the package htmx.org 2.0.11."""
 SAID = re.compile(r"""\bt\(\s*(?:"((?:[^"\\]|\\.)*)"|'((?:[^'\\]|\\.)*)')""")
 CHAIN = re.compile(r'(?:Link|_approval)\(\s*"([^"]+)"')
+
+CITATION = Citation(
+    schema="cutter.citation/1",
+    address="A/B-1",
+    document_id="A",
+    run_id="r",
+    source_version_id="s",
+    in_force=InForce("2026-01-31", None),
+    text="",
+    record="{}",
+    proof=TreePlace(0, 1, ()),
+    root="00",
+    executor=Sealed("{}", "00"),
+    verifier=Sealed("{}", "01"),
+)
 
 
 def told() -> set[str]:
@@ -116,3 +136,17 @@ def test_hidden_characters_are_drawn_with_their_names() -> None:
     )
     assert drawn.isolated("x\ny") == "<bdi>x y</bdi>"
     assert drawn.drawn("\ud800") == '<span class="hid" title="U+D800">⟦U+D800⟧</span>'
+
+
+def test_a_template_escapes_every_value_and_refuses_what_is_undefined() -> None:
+    page = _environment().from_string("<p title='{{ x }}'>{{ x }}{{ y }}</p>")
+    assert page.render(x="<b>'", y="") == "<p title='&lt;b&gt;&#39;'>&lt;b&gt;&#39;</p>"
+    with pytest.raises(UndefinedError):
+        page.render(x="")
+
+
+def test_json_inside_of_a_page_holds_nothing_that_html_acts_on() -> None:
+    citation = replace(CITATION, text="</script><!-- & \u200b\u2028")
+    text = as_json(citation)
+    assert not set("<>&\u200b\u2028") & set(text)
+    assert json.loads(text)["text"] == citation.text

@@ -87,7 +87,7 @@ class Desk:
         """The folders where runs' documents lie and signatures are left, on this machine or another."""
         from cutter_agent.bootstrap.offers import SharedReporter
 
-        return SharedReporter(self.home.runs, self._reads, on_effect=self._on_effect)
+        return SharedReporter(self.home.runs, self.reads, on_effect=self._on_effect)
 
     def select(self, role: str, *, application: str | None = None) -> Select:
         """A reader of rows under this role, on one connection that lasts as long as the desk.
@@ -96,22 +96,22 @@ class Desk:
             role: who reads.
             application: what the server shows as the session's name.
         """
-        from cutter_agent.postgres.connect import connect, select_on, snapshot
+        from cutter_agent.postgres.connect import connect_reading, select_on
 
         login = self.access.login(role)
         kept: list[Connection] = []
 
         def select(sql: str, parameters: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
             if not kept or kept[-1].closed or kept[-1].broken:
-                kept.append(connect(login, application=application or f"cutter {role}"))
+                name = application or f"cutter {role}"
+                kept.append(connect_reading(login, application=name))
                 self._closing.callback(kept[-1].close)
-            with snapshot(kept[-1]):
-                return select_on(kept[-1])(sql, parameters)
+            return select_on(kept[-1])(sql, parameters)
 
         return select
 
     @cached_property
-    def _reads(self) -> Select:
+    def reads(self) -> Select:
         """The reader's rows, on one connection for everything that only looks."""
         return self.select(ROLE_READER)
 
@@ -170,9 +170,9 @@ class Desk:
 
     def switch(self) -> SwitchState:
         """How the database's execution switch stands now."""
-        from cutter_agent.postgres.deployment import switch_state
+        from cutter_agent.postgres.deployment import switch_read
 
-        return switch_state(self.access.login(ROLE_READER))
+        return switch_read(self.reads)
 
     def switch_armed(self) -> bool:
         """True if the database's execution switch is armed now."""

@@ -21,7 +21,7 @@ from cutter_agent.evidence.sshsig import (
     parse_public_key,
 )
 from cutter_agent.orchestrator.clock import parse_utc
-from cutter_agent.orchestrator.grants import ROLE_ADMIN, ROLE_READER
+from cutter_agent.orchestrator.grants import ROLE_ADMIN
 from cutter_agent.orchestrator.orders import OfferedSignature
 from cutter_agent.orchestrator.policy import TrustPolicy, parse_policy
 from cutter_agent.orchestrator.policy_change import PolicyVerdict, judge_policy
@@ -51,11 +51,11 @@ def accepted_policy(desk: Desk) -> TrustPolicy | None:
     Raises:
         StopEvidenceMismatch: the file is not what the database accepted last.
     """
-    from cutter_agent.postgres.deployment import newest_policy
+    from cutter_agent.postgres.deployment import policy_read
 
     folder = _folder(desk)
     data = folder.read(POLICY, size_bytes_max=POLICY_BYTES_MAX)
-    newest = newest_policy(desk.access.login(ROLE_READER))
+    newest = policy_read(desk.reads)
     if newest is None and data is None:
         return None
     if newest is not None and data != newest.body:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from cutter_agent.errors import StopReplayConflict
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.postgres import arrays
-from cutter_agent.postgres.connect import Login, connected, snapshot, translated
+from cutter_agent.postgres.connect import Login, Select, connected, select_on, translated
 from cutter_agent.postgres.statements import statement
 from cutter_agent.postgres.write import accepted
 
@@ -162,11 +163,17 @@ def turn_switch(admin: Login, *, armed: bool, reason: str, actor: str) -> Switch
 
 def switch_state(reader: Login) -> SwitchState:
     """Return how the execution switch stands."""
-    with connected(reader, application="cutter switch") as connection, translated():
-        row = connection.execute(statement("execution_switch"), {}).fetchone()
-    if row is None:
+    with connected(reader, application="cutter switch") as connection:
+        return switch_read(select_on(connection))
+
+
+def switch_read(select: Select) -> SwitchState:
+    """Return how the execution switch stands, as this reader sees it."""
+    rows = select(statement("execution_switch").decode(), {})
+    if not rows:
         return SwitchState(armed=False, reason="", actor="", set_utc="")
-    return SwitchState(armed=row[0], reason=row[1], actor=row[2], set_utc=utc_text(row[3]))
+    row: Mapping[str, Any] = rows[0]
+    return SwitchState(row["armed"], row["reason"], row["actor"], utc_text(row["set_at"]))
 
 
 def accept_policy(
@@ -195,11 +202,21 @@ def newest_policy(reader: Login) -> AcceptedPolicy | None:
     Raises:
         StopReplayConflict: its bytes are not those of its digest.
     """
-    with connected(reader, application="cutter policy") as connection, snapshot(connection):
-        row = connection.execute(statement("trust_policy"), {}).fetchone()
-    if row is None:
+    with connected(reader, application="cutter policy") as connection:
+        return policy_read(select_on(connection))
+
+
+def policy_read(select: Select) -> AcceptedPolicy | None:
+    """Return the trust policy that counts, as this reader sees it.
+
+    Raises:
+        StopReplayConflict: its bytes are not those of its digest.
+    """
+    rows = select(statement("trust_policy").decode(), {})
+    if not rows:
         return None
-    policy = AcceptedPolicy(row[0], bytes(row[1]), bytes(row[2]).hex())
+    row: Mapping[str, Any] = rows[0]
+    policy = AcceptedPolicy(row["version"], bytes(row["body"]), bytes(row["sha256"]).hex())
     if sha256_hex(policy.body) != policy.sha256:
         raise StopReplayConflict(f"trust policy {policy.version} was edited")
     return policy

@@ -47,7 +47,7 @@ from cutter_agent.postgres.connect import (
     Connection,
     Login,
     Select,
-    connect,
+    connect_reading,
     connected,
     select_on,
     snapshot,
@@ -363,15 +363,13 @@ class LiveSite:
     def _reading(self) -> Connection:
         """Return the reader's connection, a new one if the last is gone."""
         if self._reader is None or self._reader.closed or self._reader.broken:
-            self._reader = connect(self._logins.reader, application="cutter read")
+            self._reader = connect_reading(self._logins.reader, application="cutter read")
         return self._reader
 
     def _select(self, sql: str, parameters: Mapping[str, object]) -> Sequence[Mapping[str, object]]:
-        connection = self._reading()
-        with snapshot(connection):
-            return select_on(connection)(sql, parameters)
+        return select_on(self._reading())(sql, parameters)
 
     def _row(self, sql: bytes, parameters: Mapping[str, object]) -> tuple[object, ...] | None:
         connection = self._reading()
-        with snapshot(connection), connection.cursor(binary=True) as cursor:
+        with translated(), connection.cursor(binary=True) as cursor:
             return cursor.execute(sql, dict(parameters)).fetchone()

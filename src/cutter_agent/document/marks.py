@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import hashlib
 from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Final
 
 from cutter_agent.document.choice import Choice
@@ -39,8 +42,21 @@ def mark_text(source: bytes, profile: Profile, *, code: str) -> MarkedText:
         StopOverSize: nothing in the text is a unit under this profile.
         StopRefusedInput: the code cannot begin an address.
     """
-    text, marks, choice, begin = read_marks(source, profile, code=code)
-    return mark_chosen(text, profile, marks, choice, begin=begin, code=code)
+    with _uncollected():
+        text, marks, choice, begin = read_marks(source, profile, code=code)
+        return mark_chosen(text, profile, marks, choice, begin=begin, code=code)
+
+
+@contextmanager
+def _uncollected() -> Iterator[None]:
+    """No garbage is looked for meanwhile: what marking makes has no cycles, and there is much of it."""
+    collecting = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collecting:
+            gc.enable()
 
 
 def read_marks(

@@ -44,14 +44,14 @@ def test_the_judge_sees_each_fault() -> None:
         "do not tile": replace(marked, units=(second, *rest)),
         "not closed": replace(marked, coverage=coverage),
         "share an address": replace(
-            marked, units=(first, replace(second, address=rest[0].address), *rest)
+            marked, units=(first, second._replace(address=rest[0].address), *rest)
         ),
-        "digest": replace(marked, units=(replace(first, text_sha256="0" * 64), second, *rest)),
+        "digest": replace(marked, units=(first._replace(text_sha256="0" * 64), second, *rest)),
         "no candidate": replace(
-            marked, units=(first, second, *rest[:-1], replace(rest[-1], parent="DOC/X"))
+            marked, units=(first, second, *rest[:-1], rest[-1]._replace(parent="DOC/X"))
         ),
         "beyond itself": replace(
-            marked, units=(replace(first, start=first.own_spans[0][0] + 1), second, *rest)
+            marked, units=(first._replace(start=first.own_spans[0][0] + 1), second, *rest)
         ),
         "no unit, and no stop": replace(
             marked, units=tuple(u for u in marked.units if not u.is_content)
@@ -60,7 +60,7 @@ def test_the_judge_sees_each_fault() -> None:
     for sentence, broken in wrong.items():
         assert any(sentence in fault for fault in faults(SOURCE, broken)), sentence
     cut = SOURCE.index("ơ".encode()) + 1
-    split = replace(first, own_spans=((0, cut),), end=cut)
+    split = first._replace(own_spans=((0, cut),), end=cut)
     assert any(
         "inside of a character" in fault
         for fault in faults(SOURCE[:cut], replace(marked, units=(split,)))

@@ -78,6 +78,7 @@ def checkup(environ: Mapping[str, str], *, on_progress: Tell = say_nothing) -> C
             ("clock", _clock),
             ("locks", _locks),
             ("policy", _policy),
+            ("workers", _workers),
         )
         for name, part in parts:
             rows += _guarded(name, lambda part=part: part(desk))  # type: ignore[misc]
@@ -205,6 +206,24 @@ def _walls(desk: Desk) -> Iterator[Row]:
         more = [f"and {len(lines) - FOUND_MAX} more"] if len(lines) > FOUND_MAX else []
         found = "\n".join(["Not true: " + wall.sentence, *lines[:FOUND_MAX], *more])
         yield Row(wall.name, level, found, remedy)
+
+
+def _workers(desk: Desk) -> Iterator[Row]:
+    from cutter_agent.bootstrap.working import engine_installed, engine_name
+    from cutter_agent.postgres.work import queue_version, worker_count
+
+    select = desk.select(ROLE_READER)
+    found, looking = queue_version(select), worker_count(select)
+    told = f"{looking} look for work now"
+    if not engine_installed():
+        yield Row(
+            "workers", Level.OK, f"{told}; none can be started here without the extra `worker`"
+        )
+    elif found != engine_name():
+        sentence = f"{told}; the database has no queue of {engine_name()} to tell them of runs"
+        yield Row("workers", Level.WEAKER, sentence, "cutter init")
+    else:
+        yield Row("workers", Level.OK, f"{told}, told of runs by {found}")
 
 
 def _clock(desk: Desk) -> Iterator[Row]:

@@ -130,3 +130,10 @@ def test_what_only_the_surroundings_stopped_is_driven_again(tmp_path: Path) -> N
         "cutter switch show",
         "cutter batch run QUEUE --live",
     )
+
+
+def test_the_commands_of_the_page_about_batches_are_ours() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "howto" / "batches.md").read_text("utf-8")
+    found = [line for line in page.splitlines() if line.startswith("cutter ")]
+    assert len(found) >= 7
+    assert all(is_a_command(words) for words in found)

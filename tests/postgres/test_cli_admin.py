@@ -17,6 +17,7 @@ from cutter_agent.bootstrap import Home
 from cutter_agent.bootstrap.approvals import person_signer
 from cutter_agent.bootstrap.founding import Founding, found
 from cutter_agent.bootstrap.settings import read_settings, write_settings
+from cutter_agent.bootstrap.working import install_queue
 from cutter_agent.orchestrator.grants import LOGIN_ROLES
 from cutter_agent.postgres.cluster import cluster_root
 from cutter_agent.postgres.embedded import await_stopped, throwaway_server
@@ -260,10 +261,14 @@ class TestKeys:
 
 class TestDoctor:
     def test_finds_a_sound_deployment_sound(self, deployment: Deployment) -> None:
+        assert "cutter init" in deployment.cutter("doctor").out.partition("queue of")[2]
+        with deployment.desk() as desk:
+            install_queue(desk.access)
         found = deployment.json("doctor")
         assert found["ok"] is True
         levels = {each["id"]: each["level"] for each in found["checks"]}
         assert levels["logins"] == levels["clock"] == levels["schema_is_ours"] == "ok"
+        assert levels["workers"] == "ok"
         assert levels["policy"] == levels["backup_key"] == "weaker"
         said = deployment.cutter("doctor").out
         assert re.search(r"\d+ checks, 0 broken, 2 weaker", said)

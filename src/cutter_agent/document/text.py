@@ -62,7 +62,7 @@ class SourceText:
 
     Attributes:
         source: the bytes, exactly as given.
-        text: the decoded text, exactly.
+        text: the decoded text, exactly; "" where it is ASCII, for then a character is a byte.
         shadow: a newline and then the text as patterns see it.
         shadow_lines: start of each shadow line, or () while shadow and text run in step.
         text_lines: start of each line of the text, in step with shadow_lines.
@@ -79,7 +79,7 @@ class SourceText:
     def byte_offsets(self, positions: Sequence[int]) -> list[int]:
         """The byte where each shadow position's character starts; positions ascend."""
         places = self._text_positions(positions)
-        if self.text.isascii():
+        if not self.text:
             return places
         offsets: list[int] = []
         last = done = 0
@@ -126,11 +126,14 @@ def read_source(source: bytes) -> SourceText:
             surrogates included).
     """
     text = _decode(source)
-    strange = not text.isascii() and _STRANGE_RE.search(text) is not None
+    if text.isascii():
+        return SourceText(
+            source, "", "\n" + _fold_in_step(text, strange=False), (), (), strange=False
+        )
+    strange = _STRANGE_RE.search(text) is not None
     even = _fold_in_step(text, strange=strange)
-    if text.isascii() or (
-        unicodedata.is_normalized("NFC", even)
-        and not (strange and any(mark in even for mark in INVISIBLE))
+    if unicodedata.is_normalized("NFC", even) and not (
+        strange and any(mark in even for mark in INVISIBLE)
     ):
         return SourceText(source, text, "\n" + even, (), (), strange)
     shadow_lines: list[int] = []

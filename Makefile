@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input install --qui
 # Arguments for pytest, for example: make test ARGS="tests/unit -k merkle"
 ARGS ?=
 
-.PHONY: help install demo test check bench accuracy torture mutants docs clean
+.PHONY: help install demo test check bench accuracy torture mutants sbom docs clean
 
 help:
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)$$/  make \1\t\2/p' Makefile | expand -t 18
@@ -75,6 +75,10 @@ torture: install ## kill and starve runs at every step, compare each with the un
 
 mutants: install ## break the code on purpose and count the breaks that no test sees
 	@$(call tool,tests/house/mutants.py) $(ARGS)
+
+sbom: install ## write the list of all locked parts to build/sbom.json (CycloneDX, the same each time)
+	@mkdir -p build
+	@$(BIN)/cyclonedx-py requirements requirements/runtime.txt --pyproject pyproject.toml --output-reproducible --short-PURLs -o build/sbom.json
 
 docs: install ## write the reference pages anew from the code
 	@$(call tool,docs/generate.py) $(ARGS)

@@ -17,6 +17,7 @@ from psycopg import sql
 from ratios import Row, seconds
 
 from cutter_agent.document.cutplan import Change, PlannedUnit, leaf_record
+from cutter_agent.evidence.checkpoint import head_text
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
 from cutter_agent.orchestrator import ids
 from cutter_agent.orchestrator.approval import (
@@ -50,6 +51,7 @@ TEMPLATE = "bench_template"
 WORDS = (
     "Tổ chức, cá nhân có trách nhiệm thực hiện quy định của văn bản này trong phạm vi được giao. "
 )
+LOG = "SELECT payload FROM cutter_governance.transparency_log ORDER BY seq"
 numbers = itertools.count(1)
 
 
@@ -182,6 +184,7 @@ def approve(connection: Connection, place: World, made: Material, gate: Gate) ->
     now = datetime.now(UTC)
     with place.session() as owner:
         row = owner.execute("SELECT cutter_governance.database_text()").fetchone()
+        leaves = [leaf_hash(bytes(payload)) for (payload,) in owner.execute(LOG)]
     assert row is not None
     fields = dict.fromkeys(ApprovalRequest.__dataclass_fields__, "none") | {
         "schema": "cutter.approval-request/1",
@@ -195,6 +198,7 @@ def approve(connection: Connection, place: World, made: Material, gate: Gate) ->
         "issued_utc": utc_text(now),
         "expires_utc": utc_text(now + timedelta(seconds=GATE_TTL_S[gate])),
         "database": str(row[0]),
+        "log_checkpoint": head_text(len(leaves), tree_root(leaves)),
         "starter": "starter",
         "review_decision_id": ids.review_decision_id(made.run_id, "00"),
     }

@@ -73,7 +73,9 @@ class Console:
 
     def visit(self, person: str | None = None, **settings: object) -> "Visit":
         """A browser window of this person, or of a stranger."""
-        window = self.browser.new_context(**{"viewport": WIDE, "locale": "en", **settings})
+        window = self.browser.new_context(
+            **{"viewport": WIDE, "locale": "en", "reduced_motion": "reduce", **settings}
+        )
         window.set_default_timeout(PATIENCE_MS)
         window.add_init_script(VIOLATIONS)
         if person is not None:

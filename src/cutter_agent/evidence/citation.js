@@ -192,4 +192,5 @@ async function main() {
   show("verdict", held ? "Checked here: everything holds" : "CHANGED OR FORGED: this does not hold");
 }
 
-main();
+// A page that only borrows the checks carries no citation of its own.
+if (document.getElementById("citation") !== null) main();

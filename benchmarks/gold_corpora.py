@@ -75,7 +75,7 @@ AKN = Dialect(
     label=plain_label,
 )  # fmt: skip
 CH_AKN = Dialect(
-    units={**AKN.units, "section": "container"},
+    units={**AKN.units, "section": "container", "subdivision": "point"},
     num=AKN.num,
     heading=AKN.heading,
     quoted=AKN.quoted,

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 HEADINGS_MAX = 6
+HEADED_NUMBER = re.compile(r"([0-9]{1,3}[a-z]?\.)\s*(.*)")
+"""A subdivision that has its number in its heading is cited by it (Art. 197 Ziff. 2)."""
 US_SUBSECTION = re.compile(r"\([a-z]\)")
 """A subsection is one by its label: drafters also put (1) right below a section."""
 
@@ -173,6 +175,9 @@ def tree(element: ET.Element, dialect: Dialect, into: Node) -> None:
             child.remove(number)
             node.parts.append(clean(f"{number.tail or ''} {text_of(child, dialect.skip)}"))
             into.parts.append(node)
+        elif kind == "blockList" and len(child) and is_numbered(child[0]):
+            flush()
+            into.parts.append(numbered_list(child, dialect))
         elif kind in dialect.blocks:
             flush()
             tree(child, dialect, into)
@@ -190,6 +195,17 @@ def tree(element: ET.Element, dialect: Dialect, into: Node) -> None:
                     into.parts.append(part)
         inline.append(child.tail or "")
     flush()
+
+
+def numbered_list(element: ET.Element, dialect: Dialect) -> Node:
+    """A paragraph whose superscript number stands in the introduction of its list."""
+    introduction = element[0]
+    number = introduction[0]
+    node = Node("paragraph", clean(number.text or ""))
+    introduction.remove(number)
+    introduction.text = number.tail
+    tree(element, dialect, node)
+    return node
 
 
 def is_numbered(element: ET.Element) -> bool:
@@ -214,6 +230,9 @@ def unit(element: ET.Element, dialect: Dialect, above: str) -> Node:
     if heading is not None:
         node.heading = text_of(heading, dialect.skip)
         element.remove(heading)
+        counted = HEADED_NUMBER.match(node.heading) if number is None else None
+        if counted is not None and name(element) == "subdivision":
+            node.label, node.heading = counted[1], counted[2]
     tree(element, dialect, node)
     if dialect.by_label and node.kind in ("paragraph", "point"):
         first = node.kind == "paragraph" or above == "article"

@@ -46,6 +46,7 @@ PHONE: Final = {"width": 390, "height": 844}
 STARTS_S: Final = 30
 SETTLES_MS: Final = 400
 COLOURS_MAX: Final = 256
+PLAIN_COLOURS: Final = 96
 SHADE_BITS: Final = 0b1111_0000
 SIDE_HIGH: Final = 560
 """Where the side of the shell ends."""
@@ -274,10 +275,11 @@ def palette_png(picture: bytes) -> bytes:
     counted, shades = Counter(flat), defaultdict[bytes, Counter[bytes]](Counter)
     for colour, count in counted.items():
         shades[bytes(part & SHADE_BITS for part in colour)][colour] = count
-    often = [
-        shade.most_common(1)[0][0]
-        for shade in sorted(shades.values(), key=Counter.total, reverse=True)[:COLOURS_MAX]
-    ]
+    shown = sorted(shades.values(), key=Counter.total, reverse=True)
+    # The plain surfaces stay exactly as they are; of what is left, each shade gets one colour.
+    wanted = [colour for colour, _ in counted.most_common(PLAIN_COLOURS)]
+    wanted += [shade.most_common(1)[0][0] for shade in shown]
+    often = list(dict.fromkeys(wanted))[:COLOURS_MAX]
     place = {colour: number for number, colour in enumerate(often)}
     for colour in counted.keys() - place.keys():
         near = (sum((a - b) ** 2 for a, b in zip(colour, other, strict=True)) for other in often)

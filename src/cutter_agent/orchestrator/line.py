@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, Final, get_type_hints
 
 from cutter_agent.evidence.invariant import Evidence
@@ -83,10 +84,7 @@ class Phase:
     @property
     def yields(self) -> type[Evidence]:
         """The evidence type that the body returns."""
-        kind = get_type_hints(self.body)["return"]
-        if not (isinstance(kind, type) and issubclass(kind, Evidence)):
-            raise TypeError(f"{self.name} returns no evidence")
-        return kind
+        return _evidence_of(self.body)
 
     @property
     def needs(self) -> tuple[type, ...]:
@@ -109,6 +107,15 @@ class Pause:
     def name(self) -> str:
         """The gate's short name: SG_1 or SG_2."""
         return self.gate.name
+
+
+@cache
+def _evidence_of(body: Body) -> type[Evidence]:
+    """Return the evidence type of a phase's body; annotations are read once, not at each look at a run."""
+    kind = get_type_hints(body)["return"]
+    if not (isinstance(kind, type) and issubclass(kind, Evidence)):
+        raise TypeError(f"{body.__name__} returns no evidence")
+    return kind
 
 
 _S = OrchestratorState

@@ -105,7 +105,7 @@ class RunContext:
         done = self.steps_done
         return done[-1].reaches if done else OrchestratorState.PENDING
 
-    @property
+    @cached_property
     def stop(self) -> StopRecord | None:
         """The stop that the run stands at, or None when it has moved on since or never stopped.
 

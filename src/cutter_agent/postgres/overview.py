@@ -95,3 +95,9 @@ def audit(select: Select, wanted: Wanted, *, limit: int, offset: int) -> tuple[A
         )
         for row in rows
     )
+
+
+def newest_policy_sha256(select: Select) -> str:
+    """The digest of the trust policy that was accepted last; empty where none was."""
+    rows = select(statement("trust_policy_sha256").decode(), {})
+    return str(rows[0]["sha256"]) if rows else ""

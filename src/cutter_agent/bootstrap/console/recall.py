@@ -7,7 +7,7 @@ newest event, or its sidecar's file, is another one than at the last reading.
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from threading import Lock
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cutter_agent.bootstrap.home import Home
     from cutter_agent.bootstrap.settings import Settings
     from cutter_agent.files.state_store import StateStore
+    from cutter_agent.orchestrator.policy import TrustPolicy
     from cutter_agent.postgres.connect import Select
 
 CONTEXTS_KEPT: Final = 256
@@ -59,6 +60,7 @@ class Recall:
         self._lock = Lock()
         self._rows: dict[str, tuple[object, RunRow]] = {}
         self._contexts: OrderedDict[str, tuple[object, RunContext]] = OrderedDict()
+        self._policy: tuple[object, TrustPolicy | None] | None = None
 
     def rows(self, desk: Desk) -> Iterator[RunRow]:
         """Every run, newest first."""
@@ -92,6 +94,16 @@ class Recall:
         stamps: dict[str, object] = dict(desk.store().stamps())
         stamps.update(live)
         return stamps
+
+    def policy(self, stamp: object, read: Callable[[], TrustPolicy | None]) -> TrustPolicy | None:
+        """The policy of this stamp; read if another was read last."""
+        with self._lock:
+            kept = self._policy
+        if kept is None or kept[0] != stamp:
+            kept = (stamp, read())
+            with self._lock:
+                self._policy = kept
+        return kept[1]
 
     def _read(self, desk: Desk, run_id: str, stamp: object) -> RunContext | None:
         try:
@@ -129,6 +141,18 @@ class ConsoleDesk(Desk):
     def reading(self) -> Select:
         """A reader of rows on one connection of this desk's own."""
         return self.select(ROLE_READER)
+
+    def policy(self) -> TrustPolicy | None:
+        """The trust policy that counts now; read again whenever its file or the database's newest is another."""
+        from cutter_agent.postgres.overview import newest_policy_sha256
+
+        try:
+            seen = self.home.policy.stat()
+            file: object = (seen.st_mtime_ns, seen.st_size, seen.st_ino)
+        except OSError:
+            file = None
+        stamp = (file, newest_policy_sha256(self.reading))
+        return self.recall.policy(stamp, super().policy)
 
     def store(self) -> StateStore:
         """The sidecars of this deployment, cleaned of what dead writers left once a desk."""

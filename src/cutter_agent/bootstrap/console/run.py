@@ -198,11 +198,12 @@ def run(desk: Desk, run_id: str, *, log_number: int = 1, log_size: int = LOG_A_P
 def rail_of(context: RunContext) -> tuple[RailStep, ...]:
     """The 14 states in order, each with what became of it."""
     reached = {OrchestratorState.PENDING: context.history.header.created_utc}
+    reaches = {step.yields.__name__: step.reaches for step in LINE}
     for event in context.history.events:
-        for step in LINE:
-            names = {_type_of(record) for record in _records(event)}
-            if step.yields.__name__ in names:
-                reached[step.reaches] = event.at_utc
+        for record in _records(event):
+            state = reaches.get(_type_of(record))
+            if state is not None:
+                reached[state] = event.at_utc
     done = {step.reaches for step in context.steps_done}
     failed = None if context.stop is None else context.stop.phase
     rail = [

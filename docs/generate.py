@@ -11,6 +11,7 @@ from typing import Final
 
 import click
 
+from cutter_agent.bootstrap.console.desks import Desks
 from cutter_agent.cli.commands import SECTIONS
 from cutter_agent.cli.main import HELP_COLUMNS, cutter
 from cutter_agent.errors import STOPS
@@ -27,6 +28,7 @@ from cutter_agent.orchestrator.states import (
     RUN_HARD_CAP_S,
     OrchestratorState,
 )
+from cutter_agent.web.app import create_app
 
 HERE = Path(__file__).parent
 REFERENCE = HERE / "reference"
@@ -196,9 +198,39 @@ def tables() -> str:
     return "\n".join(parts)
 
 
+def api() -> str:
+    """The API's reference, from its OpenAPI document."""
+    described = create_app(Desks({})).openapi()
+    parts = [
+        "# API\n",
+        f"{described['info']['description']} The whole description, with every field, is at",
+        "`/api/v1/openapi.json` of a running server. Lists take `number` (the page, from 1) and `size`.\n",
+    ]
+    for path, operations in described["paths"].items():
+        for method, told in operations.items():
+            parts += [f"## {method.upper()} {path}\n", told["description"] + "\n"]
+            asked = [
+                (f"`{each['name']}`", each["in"], each.get("description", ""))
+                for each in told.get("parameters", ())
+            ]
+            if "requestBody" in told:
+                schema = told["requestBody"]["content"]["application/json"]["schema"]["$ref"]
+                model = described["components"]["schemas"][schema.rpartition("/")[2]]
+                asked += [
+                    (f"`{name}`", "body", field.get("description", ""))
+                    for name, field in model["properties"].items()
+                ]
+            if asked:
+                parts += _table(("field", "in", "what it is"), asked)
+            answers = ", ".join(f"`{status}`" for status in sorted(told["responses"]))
+            parts.append(f"Answers {answers}.\n")
+    return "\n".join(parts)
+
+
 PAGES: Final[dict[str, Callable[[], str]]] = {
     "contract.md": contract,
     "cli.md": cli,
+    "api.md": api,
     "tables.md": tables,
 }
 """Every generated page below docs/reference, and what writes it."""

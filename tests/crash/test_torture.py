@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from tests.deployments import Answered
 
+from cutter_agent.bootstrap.approvals import simulated_approval
 from cutter_agent.bootstrap.torture import answers, crashes, races, trouble
 from cutter_agent.bootstrap.torture.canary import play_naive
 from cutter_agent.bootstrap.torture.crashes import CrashPoints, Explorer, Played, play_dry
@@ -153,3 +154,22 @@ def test_a_canary_that_is_not_caught_is_a_failure(
 def test_an_unknown_fault_is_refused() -> None:
     with pytest.raises(StopRefusedInput, match="cough is no fault"):
         torture("rehearsal", SHORT, only=["cough"])
+
+
+def test_a_process_that_was_overtaken_appends_nothing_more() -> None:
+    machine = answers.paused("sg1")
+    machine.disk.ignores_claims = True
+    run_id = machine.run_ids()[-1]
+    approval = simulated_approval(machine.newest(), machine.now_utc())
+    overtaken: list[str] = []
+
+    def hook(name: str) -> None:
+        if name == "before create_drafts" and not overtaken:
+            overtaken.append(name)
+            machine.runner().resume(run_id, approval)
+
+    result = machine.runner(hook).resume(run_id, approval)
+    assert result.stop_code == "STOP_LOCK_BUSY"
+    machine.disk.ignores_claims = False
+    machine.finish()
+    assert trouble.audited(machine) is None

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRunUnknown
@@ -230,9 +231,21 @@ def _checked(run_id: str, rows: Sequence[tuple[Any, ...]]) -> tuple[RunEvent, ..
                 expected="an unbroken chain of hashes",
                 run_id=run_id,
             )
-        entry = parse_canonical(payload)
-        if not isinstance(entry, dict) or not isinstance(entry.get("body"), dict):
+        entry = _entry(payload)
+        if entry is None:
             raise StopEvidenceMismatch(f"event {place} is not an entry", run_id=run_id)
-        events.append(RunEvent(seq, EventKind(kind), str(entry["at_utc"]), dict(entry["body"])))
+        at_utc, body = entry
+        events.append(RunEvent(seq, EventKind(kind), at_utc, dict(body)))
         before = sha256
     return tuple(events)
+
+
+@lru_cache(maxsize=1_024)
+def _entry(payload: bytes) -> tuple[str, Mapping[str, Json]] | None:
+    """Return what the payload of an event says, or None. A run is read some forty times while it is driven."""
+    entry = parse_canonical(payload)
+    if not isinstance(entry, dict) or not isinstance(entry.get("body"), dict):
+        return None
+    body = entry["body"]
+    assert isinstance(body, dict)
+    return str(entry["at_utc"]), body

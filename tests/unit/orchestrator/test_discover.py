@@ -236,6 +236,7 @@ WRONG: list[tuple[str, str, object]] = [
     ("vocab_snapshot", "kinds", ["article", None]),
     ("vocab_snapshot", "kinds", 3),
     ("grant_matrix", "detail", None),
+    ("grant_matrix", "detail", ["no text"]),
     ("census", "total", 1.0),
     ("in_force", "parent", 3),
     ("mutation_reading", "role_read_only", 1),

@@ -28,7 +28,7 @@ DELETED = (
 TRUST = {
     ".xml": ("xml", "derived"),
     ".html": ("html", "derived"),
-    ".docx": ("docx", "derived"),
+    ".docx": ("word", "derived"),
     ".pdf": ("pdf", "low"),
 }
 STORED = """

@@ -67,7 +67,7 @@ def media_type_of(name: str) -> str:
 def media_type_read(extracted: Extracted) -> str:
     """The media type of a text that was read from another format: it names the format and the trust."""
     last = extracted.media_type.rpartition("/")[2]
-    name = "docx" if last.endswith("wordprocessingml.document") else last.replace("+", "-")
+    name = "word" if last.endswith("wordprocessingml.document") else last.replace("+", "-")
     return f"text/markdown; from={name}; trust={extracted.trust}"
 
 

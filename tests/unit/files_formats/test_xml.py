@@ -45,6 +45,12 @@ def test_notes_stand_below_and_quoted_structure_is_no_heading() -> None:
     assert not [line for line in found if line.startswith("#") and "9" in line]
 
 
+def test_a_note_between_two_words_parts_them() -> None:
+    note = '<authorialNote marker="1"><p>See</p></authorialNote>'
+    body = f"<body><section><num>1</num><content><p>the report{note}of July{note}.</p></content></section></body>"
+    assert akn(body)[1] == "the report of July."
+
+
 def test_clml_gets_the_brackets_and_quotes_that_its_style_sheet_draws() -> None:
     xml = """<Legislation><Metadata>no</Metadata><Primary><Body><P1group><Title>Scope</Title>
       <P1><Pnumber PuncAfter="">1</Pnumber><P1para><P2><Pnumber>1</Pnumber><P2para>

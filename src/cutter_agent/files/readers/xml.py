@@ -198,6 +198,7 @@ class _Walk:
                 self._notes.append(
                     (dialect.note_text(_attributes(child), self._flat(child)), where)
                 )
+                lines.write(_parting(child), path)
             elif inner in dialect.numbers or inner in dialect.headings:
                 pass
             elif inner in dialect.tails and not lines.waits:
@@ -228,6 +229,7 @@ class _Walk:
                 lines.left_out[inner] += 1
             elif inner in dialect.notes:
                 self._notes.append((dialect.note_text(_attributes(child), self._flat(child)), path))
+                lines.write(_parting(child), path)
             else:
                 if inner in dialect.blocks:
                     lines.write(" ", path)
@@ -273,6 +275,11 @@ def _attributes(element: etree._Element) -> dict[str, str]:
 
 def _has_text(text: str | None) -> bool:
     return text is not None and bool(text.strip())
+
+
+def _parting(note: etree._Element) -> str:
+    """What stands for a note between two words that only its mark parts in print."""
+    return " " if (note.tail or "")[:1].isalnum() else ""
 
 
 def _claims_verbatim(root: etree._Element) -> bool:

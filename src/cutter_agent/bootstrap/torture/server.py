@@ -52,13 +52,15 @@ def postgres_faults(bin_dir: Path | None) -> Iterator[Faults]:
         folder = Path(stack.enter_context(_folder(parent)))
         server = stack.enter_context(throwaway_server(bin_dir=bin_dir, parent=parent))
         line = Line(Places(server, folder))
+        own = ServerKills(bin_dir, folder)
+        stack.callback(own.clear)
         yield {
             "kill": lambda: Kills(line),
             "kill-random": lambda: RandomKills(line),
             "ack": lambda: LostAnswers(line),
             "race": lambda: LiveRaces(line),
             "drift": lambda: LiveDrift(line),
-            "server": lambda: ServerKills(bin_dir, folder),
+            "server": lambda: own,
         }
 
 

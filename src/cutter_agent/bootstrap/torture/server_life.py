@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
@@ -32,16 +34,17 @@ OF_FILES: Final = ("write ", "fsync ", "rename ")
 PG_BIN: Final = "CUTTER_PG_BIN"
 
 
+@dataclass(frozen=True, slots=True)
 class OwnPlace(Place):
     """A place whose server the deployment starts itself."""
 
-    __slots__ = ()
+    bin_dir: Path | None = None
 
     @property
     def environ(self) -> dict[str, str]:
         """What a command would find in its environment."""
-        named = {PG_BIN: os.environ[PG_BIN]} if PG_BIN in os.environ else {}
-        return {HOME_VARIABLE: str(self.home.root), **named}
+        named = os.environ.get(PG_BIN, "") if self.bin_dir is None else str(self.bin_dir)
+        return {HOME_VARIABLE: str(self.home.root), PG_BIN: named}
 
 
 class ServerKills:
@@ -54,6 +57,17 @@ class ServerKills:
         self._bin_dir = bin_dir
         self._home = Home(folder / "own")
         self._documents = 0
+
+    def clear(self) -> None:
+        """Nothing of the deployment and its server is left."""
+        from cutter_agent.postgres.cluster import cluster_root
+        from cutter_agent.postgres.embedded import await_stopped
+
+        if self._home.exists:
+            cluster = cluster_root(self._home.root)
+            await_stopped(cluster)
+            shutil.rmtree(cluster, ignore_errors=True)
+            shutil.rmtree(self._home.root, ignore_errors=True)
 
     def schedules(self, wanted: Wanted) -> Iterator[str]:
         """Every effect on the database, call by call; each with a document of its own."""
@@ -83,6 +97,10 @@ class ServerKills:
                     return f"it rests at {place.context(run_id).state}"
                 return audit(place, code)
 
+    @property
+    def _environ(self) -> dict[str, str]:
+        return OwnPlace(self._home, "", self._bin_dir).environ
+
     def _effects(self) -> list[str]:
         found: list[str] = []
         with self._deployed():
@@ -109,8 +127,8 @@ class ServerKills:
     def _deployed(self) -> Iterator[None]:
         if not self._home.exists:
             wanted = Founding(operator=STARTER, execution_enabled=True)
-            found(self._home, OwnPlace(self._home, "").environ, wanted)
-            with open_desk(OwnPlace(self._home, "").environ) as desk:
+            found(self._home, self._environ, wanted)
+            with open_desk(self._environ) as desk:
                 gather(desk)
                 desk.turn_switch(armed=True, reason="a torture cuts")
         yield
@@ -118,8 +136,8 @@ class ServerKills:
     @contextmanager
     def _up(self) -> Iterator[OwnPlace]:
         """The deployment while its server runs, a new one if the last was killed."""
-        with open_desk(OwnPlace(self._home, "").environ) as desk:
-            yield OwnPlace(self._home, desk.access.admin().conninfo)
+        with open_desk(self._environ) as desk:
+            yield OwnPlace(self._home, desk.access.admin().conninfo, self._bin_dir)
 
 
 def kill_server(place: Place) -> None:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.live import Deployed, cut_live, deploy, finish, sql_as_owner
+from tests.live import Deployed, accept_policy, cut_live, deploy, finish, sql_as_owner
 from tests.people import signature
 
 from clusters.databases import Database
@@ -24,6 +24,7 @@ from cutter_agent.evidence.bundle import BundleContents, SignatureFile, read_bun
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE
 from cutter_agent.orchestrator import Mode
+from cutter_agent.orchestrator.states import Gate
 from deployments import Deployment
 from runs import CHARTER, CHARTER_2, CODE
 
@@ -205,6 +206,33 @@ def test_persons_whom_the_policy_does_not_let_decide_are_found(deployed: Deploye
     assert "signers_are_the_policys" in failed(other)
 
 
+def test_a_third_policy_shows_how_it_came_to_count(deployed: Deployed, tmp_path: Path) -> None:
+    with deployed.desk() as desk:
+        accept_policy(desk, dict.fromkeys(Gate, (("alice", "bob"), 1)))
+        accept_policy(desk)
+    run = cut_live(deployed).run_id
+    data = exported(deployed, run)
+    good = read_bundle(data)
+    assert failed(data) == set()
+    assert [len(each.signatures) for each in good.earlier_policies] == [3, 1]
+    kinds = [entry.name.split("-")[1] for entry in good.log_entries]
+    assert kinds == [*["trust_policy"] * 3, "approval_use", "approval_use", "enactment"]
+    folder = tmp_path / "stranger"
+    assert run_readme(data, folder) == [0] * 10
+    first, second = good.earlier_policies
+    for earlier in ((), (second,), (first,), (second, first)):
+        cheat = replace(good, earlier_policies=earlier)
+        assert "policy_chain_is_signed" in failed(cheat)
+    unsigned = replace(good, earlier_policies=(first, replace(second, signatures=())))
+    assert failed(unsigned) == {"policy_chain_is_signed"}
+    rest = replace(good, log_entries=good.log_entries[1:])
+    assert failed(rest) == {"log_tells_of_it"}
+    table = "cutter_governance.trust_policy"
+    edit(deployed.database, table, f"DELETE FROM {table} WHERE version = 2")
+    with pytest.raises(StopEvidenceMismatch, match="policy_chain_is_signed"):
+        exported(deployed, run)
+
+
 @pytest.mark.parametrize(
     ("table", "change", "found"),
     [
@@ -230,7 +258,15 @@ def test_persons_whom_the_policy_does_not_let_decide_are_found(deployed: Deploye
             "UPDATE {} SET payload = payload || '\\x20' WHERE seq = 0",
             "is not the one that SG1-",
         ),
-        ("cutter_governance.signature", "DELETE FROM {} WHERE person = 'bob'", "was_followed"),
+        ("cutter_governance.signature", "DELETE FROM {} WHERE person = 'bob'", "chain_is_signed"),
+        (
+            "cutter_governance.signature",
+            (
+                "DELETE FROM {} WHERE person = 'bob'"
+                " AND subject_sha256 NOT IN (SELECT sha256 FROM cutter_governance.trust_policy)"
+            ),
+            "was_followed",
+        ),
     ],
 )
 def test_evidence_that_was_edited_is_not_exported(

@@ -17,6 +17,7 @@ from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopR
 from cutter_agent.evidence.allowed_signers import AllowedSigner
 from cutter_agent.evidence.bundle import (
     BundleContents,
+    EarlierPolicy,
     SignatureFile,
     SignedRequest,
     read_bundle,
@@ -41,6 +42,7 @@ from cutter_agent.orchestrator.phases.leg_b_record import LegBRecorded, executor
 from cutter_agent.orchestrator.phases.source_pin import SourcePinned
 from cutter_agent.orchestrator.phases.write_verify import WriteVerified, verifier_claim
 from cutter_agent.orchestrator.policy import NO_POLICY, parse_policy
+from cutter_agent.orchestrator.policy_chain import policy_chain
 from cutter_agent.orchestrator.policy_followed import policy_followed
 from cutter_agent.orchestrator.reading import Reading
 from cutter_agent.orchestrator.run_context import E, RunContext
@@ -52,7 +54,7 @@ VERIFIER: Final = "verifier"
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk
     from cutter_agent.document.cutplan import InForceUnit
-    from cutter_agent.postgres.run_proof import UsedApproval
+    from cutter_agent.postgres.run_proof import AcceptedPolicyBytes, UsedApproval
 
 
 def export_run(desk: Desk, context: RunContext) -> bytes:
@@ -89,11 +91,18 @@ def check_bundle(data: bytes, known: KnownKeys | None = None) -> tuple[BundleChe
 def _judged(data: bytes) -> Iterator[BundleCheck]:
     """The checks that need the trust policy's rules and the run's own words."""
     contents = read_bundle(data)
-    for name, judge in (("policy_was_followed", policy_followed), ("log_tells_of_it", log_tells)):
+    for name, judge in _JUDGES:
         try:
             yield BundleCheck(name, held=True, because=judge(contents))
         except (StopEvidenceMismatch, StopRefusedInput, StopApprovalInvalid) as stop:
             yield BundleCheck(name, held=False, because=stop.fact)
+
+
+_JUDGES: Final = (
+    ("policy_chain_is_signed", policy_chain),
+    ("policy_was_followed", policy_followed),
+    ("log_tells_of_it", log_tells),
+)
 
 
 def known_here(desk: Desk) -> KnownKeys:
@@ -135,7 +144,7 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
             remedy="cutter policy propose --help",
         )
     select = desk.select(ROLE_READER)
-    policy = run_proof.policy_of(select, pinned.facts.policy_sha256)
+    *earlier, policy = run_proof.policies_to(select, pinned.facts.policy_sha256)
     reading = planned_reading(desk, context)
     answers = (
         ()
@@ -166,8 +175,16 @@ def gather(desk: Desk, context: RunContext) -> BundleContents:
         log_key=None if simulated else log_note_key(desk),
         log_entries=entries,
         log_growth=growth_of(desk, requests, entries) if entries else (),
-        policy_signatures=tuple(SignatureFile(s.person, s.armor) for s in policy.signatures),
+        policy_signatures=_signature_files(policy),
+        policy_accepted_utc=policy.accepted_utc,
+        earlier_policies=tuple(
+            EarlierPolicy(each.body, _signature_files(each), each.accepted_utc) for each in earlier
+        ),
     )
+
+
+def _signature_files(policy: AcceptedPolicyBytes) -> tuple[SignatureFile, ...]:
+    return tuple(SignatureFile(each.person, each.armor) for each in policy.signatures)
 
 
 def _signers_of(policy: bytes) -> tuple[AllowedSigner, ...]:

@@ -18,7 +18,7 @@ from cutter_agent.evidence.allowed_signers import (
 )
 from cutter_agent.evidence.archive import pack, unpack
 from cutter_agent.evidence.bundle_readme import bundle_readme
-from cutter_agent.evidence.canonical import canonical_bytes, parse_canonical, sha256_hex
+from cutter_agent.evidence.canonical import Json, canonical_bytes, parse_canonical, sha256_hex
 from cutter_agent.evidence.checkpoint import NoteKey, parse_note_key
 from cutter_agent.evidence.codec import from_json, to_json
 from cutter_agent.evidence.dsse import pae, parse_envelope
@@ -30,6 +30,9 @@ README, DIGESTS, INDEX = "README.md", "MANIFEST.sha256", "bundle.json"
 UNITS, PLAN, POLICY, SIGNERS = "units.jsonl", "plan", "trust/policy.json", "trust/allowed_signers"
 LOG_KEY: Final = "keys/log.vkey"
 DOCUMENTS, REQUESTS, LOG = "documents/", "requests/", "log/"
+EARLIER_POLICY: Final = "trust/policy-{version}.json"
+CHAIN: Final = ("earlier_policies", "policy_accepted_utc")
+"""What the index of a bundle without the chain of policies does not have."""
 PARTIES: Final = ("executor", "verifier")
 
 
@@ -69,6 +72,15 @@ class LogGrowth:
     proof: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class EarlierPolicy:
+    """A trust policy that counted before the run's, the signatures that brought it in, and when."""
+
+    body: bytes
+    signatures: tuple[SignatureFile, ...]
+    accepted_utc: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BundleContents:
     """What a bundle is made of.
@@ -80,6 +92,9 @@ class BundleContents:
         plan: the exact bytes whose SHA-256 is the writer digest.
         policy: the trust policy's canonical bytes; `signers` is generated from it.
         policy_signatures: the signatures that brought the policy in.
+        policy_accepted_utc: when the database accepted it; empty in a bundle that does not carry the
+            chain of policies, as earlier versions of this program made them.
+        earlier_policies: the policies before it, from version 1 on.
         documents: the run's documents by file name.
         log_key: the log's key; None when the run left nothing in a log.
     """
@@ -101,6 +116,14 @@ class BundleContents:
     log_entries: tuple[LogEntry, ...] = ()
     log_growth: tuple[LogGrowth, ...] = ()
     policy_signatures: tuple[SignatureFile, ...] = ()
+    policy_accepted_utc: str = ""
+    earlier_policies: tuple[EarlierPolicy, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class _PolicyIndex:
+    persons: tuple[str, ...]
+    accepted_utc: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +145,8 @@ class _Index:
     log_entries: tuple[str, ...]
     log_growth: tuple[str, ...]
     policy_signers: tuple[str, ...]
+    policy_accepted_utc: str = ""
+    earlier_policies: tuple[_PolicyIndex, ...] = ()
 
 
 def write_bundle(contents: BundleContents) -> bytes:
@@ -137,7 +162,7 @@ def write_bundle(contents: BundleContents) -> bytes:
 def bundle_files(contents: BundleContents) -> dict[str, bytes]:
     """Every file of the bundle by its name, README and digests included."""
     files: dict[str, bytes] = {
-        INDEX: canonical_bytes(to_json(_index(contents))),
+        INDEX: canonical_bytes(_index_json(contents)),
         UNITS: _lines(contents.unit_records),
         PLAN: contents.plan,
         POLICY: contents.policy,
@@ -154,6 +179,11 @@ def bundle_files(contents: BundleContents) -> dict[str, bytes]:
         _add(files, DOCUMENTS + name, body)
     for each in contents.policy_signatures:
         _add(files, signature_name(POLICY, each.person, refused=False), each.armor)
+    for version, earlier in enumerate(contents.earlier_policies, 1):
+        name = EARLIER_POLICY.format(version=version)
+        _add(files, name, earlier.body)
+        for each in earlier.signatures:
+            _add(files, signature_name(name, each.person, refused=False), each.armor)
     if contents.log_key is not None:
         _add(files, LOG_KEY, f"{contents.log_key.line}\n".encode("ascii"))
     for entry in contents.log_entries:
@@ -217,8 +247,20 @@ def _contents(files: Mapping[str, bytes]) -> BundleContents:
         log_key=parse_note_key(_ascii(files, LOG_KEY)[:-1]) if LOG_KEY in files else None,
         log_entries=tuple(_log_entry(files, name) for name in index.log_entries),
         log_growth=tuple(_log_growth(files, name) for name in index.log_growth),
-        policy_signatures=tuple(_policy_signature(files, name) for name in index.policy_signers),
+        policy_signatures=_policy_signatures(files, POLICY, index.policy_signers),
+        policy_accepted_utc=index.policy_accepted_utc,
+        earlier_policies=tuple(
+            _earlier_policy(files, version, policy)
+            for version, policy in enumerate(index.earlier_policies, 1)
+        ),
     )
+
+
+def _index_json(contents: BundleContents) -> dict[str, Json]:
+    """The index as it is written: without the chain's fields where there is no chain."""
+    index = to_json(_index(contents))
+    left_out = () if contents.policy_accepted_utc else CHAIN
+    return {name: value for name, value in index.items() if name not in left_out}
 
 
 def _index(contents: BundleContents) -> _Index:
@@ -235,6 +277,11 @@ def _index(contents: BundleContents) -> _Index:
         log_entries=tuple(entry.name for entry in contents.log_entries),
         log_growth=tuple(growth.name for growth in contents.log_growth),
         policy_signers=tuple(each.person for each in contents.policy_signatures),
+        policy_accepted_utc=contents.policy_accepted_utc,
+        earlier_policies=tuple(
+            _PolicyIndex(tuple(one.person for one in each.signatures), each.accepted_utc)
+            for each in contents.earlier_policies
+        ),
     )
 
 
@@ -248,8 +295,19 @@ def _request(files: Mapping[str, bytes], index: _RequestIndex) -> SignedRequest:
     return SignedRequest(index.name, body, signatures, index.refused)
 
 
-def _policy_signature(files: Mapping[str, bytes], person: str) -> SignatureFile:
-    return SignatureFile(person, _take(files, signature_name(POLICY, person, refused=False)))
+def _policy_signatures(
+    files: Mapping[str, bytes], name: str, persons: tuple[str, ...]
+) -> tuple[SignatureFile, ...]:
+    return tuple(
+        SignatureFile(person, _take(files, signature_name(name, person, refused=False)))
+        for person in persons
+    )
+
+
+def _earlier_policy(files: Mapping[str, bytes], version: int, index: _PolicyIndex) -> EarlierPolicy:
+    name = EARLIER_POLICY.format(version=version)
+    signatures = _policy_signatures(files, name, index.persons)
+    return EarlierPolicy(_take(files, name), signatures, index.accepted_utc)
 
 
 def _log_entry(files: Mapping[str, bytes], name: str) -> LogEntry:

@@ -19,6 +19,9 @@ _SIGNATURE: Final = re.compile(r"(?P<request>.+\.md)\.(?P<person>.+?)(?P<refused
 
 _POLICY_SIGNATURE: Final = re.compile(r"trust/policy\.json\.(?P<person>.+)\.sig")
 
+_EARLIER: Final = re.compile(r"trust/policy-(?P<version>\d+)\.json")
+_EARLIER_SIGNATURE: Final = re.compile(r"(?P<policy>trust/policy-\d+\.json)\.(?P<person>.+)\.sig")
+
 _LIVE: Final = "The run was live: what is said here was written to the database."
 _SIMULATED: Final = (
     "**The run was SIMULATED: nothing of it was written to a database, and nobody's signature in "
@@ -116,7 +119,7 @@ def bundle_readme(files: Mapping[str, bytes], *, simulated: bool) -> str:
     statements = _STATEMENTS.format(
         executor=_openssl_line("executor"), verifier=_openssl_line("verifier")
     )
-    return f"{head}\n{_approvals(files)}\n{statements}{_policy(files)}{_log(files)}"
+    return f"{head}\n{_approvals(files)}\n{statements}{_policy(files)}{_chain(files)}{_log(files)}"
 
 
 def _policy(files: Mapping[str, bytes]) -> str:
@@ -136,6 +139,30 @@ def _policy(files: Mapping[str, bytes]) -> str:
         "is the key of that person in `trust/allowed_signers`, or in the policy before.\n\n```sh\n"
         + "".join(lines)
         + "```\n"
+    )
+
+
+def _chain(files: Mapping[str, bytes]) -> str:
+    """The end of section 5 where the run's policy is not the first: how each came to count."""
+    earlier = sorted(int(found["version"]) for found in map(_EARLIER.fullmatch, files) if found)
+    if not earlier:
+        return ""
+    signed = [found for found in map(_EARLIER_SIGNATURE.fullmatch, sorted(files)) if found]
+    lines = [
+        f"ssh-keygen -Y check-novalidate -n {POLICY_NAMESPACE} "
+        f"-s {found.string} < {found['policy']}\n"
+        for found in signed
+    ]
+    if any(name.startswith("log/") for name in files):
+        lines += [
+            f'grep --quiet "$(sha256sum < trust/policy-{version}.json | cut -c 1-64)" log/*.record\n'
+            for version in earlier
+        ]
+    return (
+        "\n`trust/policy-1.json` and its successors counted before. The first is signed by all its "
+        "persons; each later one, `trust/policy.json` last, by as many as each gate of the policy "
+        "before asks for, and by as many as each of its own gates asks for. A live run's log names "
+        "them all:\n\n```sh\n" + "".join(lines) + "```\n"
     )
 
 

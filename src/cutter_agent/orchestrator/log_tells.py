@@ -34,6 +34,10 @@ def log_tells(contents: BundleContents) -> str:
         {"kind": "trust_policy", "sha256": sha256_hex(contents.policy)},
     ]
     wanted += [
+        {"kind": "trust_policy", "sha256": sha256_hex(earlier.body), "version": version}
+        for version, earlier in enumerate(contents.earlier_policies, 1)
+    ]
+    wanted += [
         {
             "run_id": contents.run_id,
             "request_sha256": sha256_hex(request.body),

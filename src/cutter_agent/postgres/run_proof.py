@@ -50,6 +50,7 @@ class AcceptedPolicyBytes:
 
     body: bytes
     signatures: tuple[Signed, ...]
+    accepted_utc: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,25 +151,30 @@ def refusals(select: Select, run_id: str) -> tuple[UsedApproval, ...]:
     )
 
 
-def policy_of(select: Select, policy_sha256: str) -> AcceptedPolicyBytes:
-    """The trust policy with this digest.
+def policies_to(select: Select, policy_sha256: str) -> tuple[AcceptedPolicyBytes, ...]:
+    """The trust policies as they were accepted, the one with this digest last.
 
     Raises:
-        StopEvidenceMismatch: none was accepted, or its bytes were edited.
+        StopEvidenceMismatch: none with this digest was accepted, or its bytes were edited.
     """
-    digest = bytes.fromhex(policy_sha256)
-    rows = _rows(select, "trust_policy_of", sha256=digest)
-    body = _bytes(rows[0], "body") if rows else b""
-    if sha256_hex(body) != policy_sha256:
+    rows = _rows(select, "trust_policies_to", sha256=bytes.fromhex(policy_sha256))
+    if not rows or sha256_hex(_bytes(rows[-1], "body")) != policy_sha256:
         raise StopEvidenceMismatch(
             "the trust policy of the run is not in the database",
             expected=f"sha256:{policy_sha256}",
         )
-    return AcceptedPolicyBytes(body, _signatures(select, digest))
+    return tuple(
+        AcceptedPolicyBytes(
+            _bytes(row, "body"),
+            _signatures(select, _bytes(row, "sha256")),
+            str(row["accepted_utc"]),
+        )
+        for row in rows
+    )
 
 
 def log_records(select: Select, run_id: str, policy_sha256: str) -> tuple[LogRecord, ...]:
-    """The log's entries of the run and of its trust policy, in order."""
+    """The log's entries of the run and of the trust policies up to its own, in order."""
     rows = _rows(select, "log_of_run", run_id=run_id, policy_sha256=policy_sha256)
     return tuple(
         LogRecord(int(str(row["seq"])), str(row["kind"]), _bytes(row, "payload")) for row in rows

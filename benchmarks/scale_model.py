@@ -132,9 +132,12 @@ def answers(measured: dict[str, Any]) -> dict[str, Any]:
 
 def measured_table(measured: dict[str, Any]) -> str:
     """What one document costs, for people."""
-    cost = measured["document"]
+    cost, peers = measured["document"], measured["peers_s"]
     rows = [
         ("load of the machine meanwhile", f"{measured['load']:.0f} on {measured['cores']} cores"),
+        ("from its first step to its last", f"{cost['took_s'] * 1000:.0f} ms"),
+        ("the same text in a plain loop", f"{peers['plain_loop'] * 1000:.0f} ms"),
+        ("with a job of the queue for each phase", f"{peers['job_per_phase'] * 1000:.0f} ms"),
         ("processor time of the worker", f"{cost['client_cpu_s'] * 1000:.0f} ms"),
         ("processor time of the server", f"{cost['server_cpu_s'] * 1000:.0f} ms"),
         ("write gate held, of that", f"{gate_alone_s(measured) * 1000:.0f} ms"),
@@ -179,8 +182,8 @@ def write_page(tables: dict[str, str]) -> None:
     """The page holds these tables between its marks."""
     text = PAGE.read_text("utf-8")
     for name, table in tables.items():
-        mark = re.compile(rf"(<!-- {name} -->\n).*?(\n<!-- /{name} -->)", re.DOTALL)
-        text, count = mark.subn(lambda m, table=table: m[1] + table + m[2], text)
+        mark = re.compile(rf"(<!-- {name} -->\n).*?(<!-- /{name} -->)", re.DOTALL)
+        text, count = mark.subn(lambda m, table=table: m[1] + table + "\n" + m[2], text)
         if count != 1:
             message = f"{PAGE.name} has no place for {name}"
             raise ValueError(message)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from xml.etree import ElementTree as ET
 
 HEADINGS_MAX = 6
+TABULATOR = "[tab]"
+"""Stands where a subject index has no number."""
 HEADED_NUMBER = re.compile(r"([0-9]{1,3}[a-z]?\.)\s*(.*)")
 """A subdivision that has its number in its heading is cited by it (Art. 197 Ziff. 2)."""
 US_SUBSECTION = re.compile(r"\([a-z]\)")
@@ -237,7 +239,7 @@ def unit(element: ET.Element, dialect: Dialect, above: str) -> Node:
     if dialect.by_label and node.kind in ("paragraph", "point"):
         first = node.kind == "paragraph" or above == "article"
         node.kind = "paragraph" if first and US_SUBSECTION.fullmatch(node.label) else "point"
-    if not any(letter.isalnum() for letter in node.label):
+    if node.label == TABULATOR or not any(letter.isalnum() for letter in node.label):
         if node.label:
             node.parts.insert(0, node.label)
         node.kind, node.label = "inline", ""

@@ -8,7 +8,7 @@ from typing import Final
 _BETWEEN: Final = 64
 """Room behind a letter for the ones that not every text counts (й, ґ, ñ)."""
 _ORDERS: Final = (
-    "abcdefghijklmnopqrstuvwxyz",
+    "abcdefghilmnopqrstuvz",
     "абвгдежзиклмнопрстуфхцчшщэюя",
     "αβγδεζηθικλμνξοπρστυφχψω",
     "აბგდევზთიკლმნოპჟრსტუფქღყშჩცძწჭხჯჰ",
@@ -27,8 +27,9 @@ _ORDERS: Final = (
 _BEHIND: Final = {
     "а": "ӑ", "г": "ґѓ", "д": "ђ", "е": "ёє", "и": "йіїј", "к": "ќқ", "л": "љ", "н": "њң", "о": "ө",
     "т": "ћ", "у": "ўүұ", "х": "ҳһ", "ч": "џ", "щ": "ъыь", "d": "đð", "t": "þ",
+    "i": "jk", "v": "wxy",
 }  # fmt: skip
-"""Letters that not every text counts, behind the one that they follow."""
+"""Letters that not every text counts, behind the one that they follow (Italian lists have no j)."""
 HIJA: Final = "ابتثجحخدذرزسشصضطظعغفقكلمنهوي"
 """The Arabic letters as dictionaries order them."""
 ABJAD: Final = "ابجدهوزحطيكلمنسعفصقرشتثخذضظغ"

@@ -17,6 +17,13 @@ from cutter_agent.document.weights import Weigher
 BARE_COSTS: Final = {"rare": Costs(1.2, 4.0, 0.9, 2.5), "usual": Costs(0.3, 1.0, 0.3, 1.0)}
 _LEVEL: Final = SPINE_LEVEL_MAX + 1
 _new: Final = tuple.__new__
+_HELD_MIN: Final = 2
+_BEGINS_MIN: Final = 3
+"""So often a rule must start anew to stand below one whose own first number is missing."""
+_AGAIN_MIN: Final = 2
+_BETWEEN: Final = 0.4
+"""The share of its new beginnings with a number of the other before them."""
+_RISING: Final = 0.8
 _ROMAN_TURN: Final = 1.6
 """What speaks against reading (i) as a letter when (ii) comes next."""
 _NOT_BETWEEN: Final = ("before", "alone", "above")
@@ -83,11 +90,14 @@ class Descent:
         options: list[dict[int, int]],
         used: frozenset[int],
         level: int,
+        above: int = -1,
     ) -> None:
         """Chooses the outermost way of counting, then goes on between its marks."""
         accepted = self._choice.accepted
         while marks:
             index = self._outermost(options, used)
+            if index < 0:
+                index = self._again(marks, options, used - {above})
             if index < 0:
                 for mark in marks:
                     self._choice.refuse(mark, "its number does not follow")
@@ -96,10 +106,7 @@ class Descent:
             rule = self._profile.rules[index]
             among = [i for i, option in enumerate(options) if index in option]
             ranks = [options[i][index] for i in among]
-            if rule.numbering.name.startswith("letter"):
-                weights = [self._weight(marks, i, rule) for i in among]
-            else:
-                weights = [self._weigher(marks[i], rule) for i in among]
+            weights = [self._weight(marks, i, rule) for i in among]
             path = [among[i] for i in best_path(ranks, weights, BARE_COSTS[rule.gaps])]
             if not path:
                 continue
@@ -111,12 +118,33 @@ class Descent:
             for left, right in pairwise(edges):
                 if right - left > 1:
                     self._descend(
-                        marks[left + 1 : right], options[left + 1 : right], used, level + 1
+                        marks[left + 1 : right],
+                        options[left + 1 : right],
+                        used,
+                        level + 1,
+                        index if left >= 0 else above,
                     )
             return
 
+    def _again(self, marks: list[Mark], options: list[dict[int, int]], used: frozenset[int]) -> int:
+        """A way of counting that stands higher up too, where all marks count 1, 2, 3… in it; or -1."""
+        if len(marks) < _AGAIN_MIN:
+            return -1
+        for index in options[0]:
+            if index in used and all(
+                option.get(index) == place * SUB_MAX for place, option in enumerate(options, 1)
+            ):
+                rule = self._profile.rules[index]
+                # Then the best path takes them all, and nothing of them is left.
+                if all(self._weight(marks, i, rule) > 0 for i in range(len(marks))):
+                    return index
+        return -1
+
     def _outermost(self, options: list[dict[int, int]], used: frozenset[int]) -> int:
-        """The rule of the lowest level; among equals the one whose first number comes first."""
+        """The rule of the lowest level; among equals the one whose first number comes first.
+
+        A rule that starts anew between the numbers of another stands below it, whatever its level.
+        """
         rules = self._profile.rules
         best, best_key = -1, (SPINE_LEVEL_MAX + 1, 2, 0)
         for place, option in enumerate(options):
@@ -125,12 +153,35 @@ class Descent:
                     key = (rules[index].level, int(rank // SUB_MAX > 1), place)
                     if key < best_key:
                         best, best_key = index, key
+        return self._holder(best, options, used)
+
+    def _holder(self, best: int, options: list[dict[int, int]], used: frozenset[int]) -> int:
+        """Another rule instead, where the one of the lowest level starts anew between its marks."""
+        begins = [place for place, option in enumerate(options) if option.get(best) == SUB_MAX]
+        if len(begins) <= 1:
+            return best
+        for index in {index: None for option in options for index in option if index not in used}:
+            rows = [
+                (place, option[index])
+                for place, option in enumerate(options)
+                if index in option and best not in option
+            ]
+            if len(rows) < _HELD_MIN or (rows[0][0] and len(begins) < _BEGINS_MIN):
+                continue
+            places = [place for place, _ in rows]
+            rising = sum(one < other for (_, one), (_, other) in pairwise(rows))
+            between = sum(
+                bisect_left(places, left) < bisect_left(places, right)
+                for left, right in pairwise(begins)
+            )
+            if between >= _BETWEEN * (len(begins) - 1) and rising >= _RISING * (len(rows) - 1):
+                return index
         return best
 
     def _weight(self, marks: list[Mark], i: int, rule: Rule) -> float:
         """The mark's weight, less if the next mark continues it in Roman numerals."""
         weight = self._weigher(marks[i], rule)
-        if i + 1 < len(marks):
+        if rule.numbering.name.startswith("letter") and i + 1 < len(marks):
             value, following = roman_value(marks[i].num), roman_value(marks[i + 1].num)
             if value > 0 and following == value + 1 and len(marks[i + 1].num) > 1:
                 weight -= _ROMAN_TURN

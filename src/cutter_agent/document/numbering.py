@@ -190,10 +190,19 @@ def _letters_spread(number: str) -> int:
 
 
 def _letter_suffix(number: str) -> int:
+    return _letter_inserted(number, _letters(_LATIN))
+
+
+def _letter_bis(number: str) -> int:
+    """The same where lists may leave out j, k, w, x and y."""
+    return _letter_inserted(number, letter_any_rank)
+
+
+def _letter_inserted(number: str, rank_of: Callable[[str], int]) -> int:
     head = re.match(r"[a-z]+?(?=[A-Z]|$|bis|ter|quater|quin|sex|sep|oct)", number)
     if head is None:
         return NO_RANK
-    rank = _letters(_LATIN)(head[0])
+    rank = rank_of(head[0])
     return rank if rank == NO_RANK else rank + _suffix(number[head.end() :])
 
 
@@ -337,7 +346,7 @@ _NUMBERINGS: Final = (
     Numbering("letter-upper", r"[A-Z]{1,2}", _letters(_LATIN)),
     Numbering("letter-vi", r"[a-zđ]{1,2}", _letters(_VIETNAMESE)),
     Numbering("arabic-bis", rf"[0-9]{{1,5}}[a-z]?(?:{_BIS_PATTERN})?", _arabic_suffix),
-    Numbering("letter-bis", rf"[a-z](?:{_BIS_PATTERN})?", _letter_suffix),
+    Numbering("letter-bis", rf"[a-z](?:{_BIS_PATTERN})?", _letter_bis),
     Numbering("letter-lower", r"[a-z]{1,2}", _letters_spread),
     Numbering("letter-inserted", r"[a-z]{1,2}[A-Z]{0,2}", _letter_suffix),
     Numbering("letter-twice", r"(?:aa|bb|cc|dd|ee|ff|gg|hh|ii|jj|kk|ll|mm|nn)", _twice),

@@ -97,3 +97,55 @@ def test_a_text_without_units_has_no_profile() -> None:
 def test_a_long_text_is_judged_by_its_beginning() -> None:
     text = "".join(f"Điều {n}. Tên\nLời văn của điều này.\n" for n in range(1, 20_000))
     assert best_profile(text.encode(), PROFILES)[0].name in ("vn-law", "vn-constitution")
+
+
+def addresses(text: str, profile: str) -> str:
+    marked = mark_text(text.encode(), parse_profile(shipped(profile)), code="X")
+    return " ".join(unit.address.removeprefix("X/") for unit in marked.candidates)
+
+
+def test_paragraphs_that_start_anew_between_numbers_stand_below_them() -> None:
+    text = (
+        "Art. 1 Übergang\n1. Zu Art. 5\n1 Eins.\n2 Zwei.\n2. Zu Art. 6\n1 Eins.\n2 Zwei.\n"
+        "3. Zu Art. 7\nText.\nArt. 2\n1 Eins.\n2 Zwei:\na. so;\nb. so.\n"
+    )
+    assert addresses(text, "ch") == (
+        "ART-1 ART-1/ZIFF-1 ART-1/ZIFF-1/ABS-1 ART-1/ZIFF-1/ABS-2 ART-1/ZIFF-2 ART-1/ZIFF-2/ABS-1"
+        " ART-1/ZIFF-2/ABS-2 ART-1/ZIFF-3 ART-2 ART-2/ABS-1 ART-2/ABS-2 ART-2/ABS-2/BST-a"
+        " ART-2/ABS-2/BST-b"
+    )
+
+
+def test_a_way_of_counting_may_come_again_further_down() -> None:
+    text = "Article 1\n1. One.\n2. Two:\n(a) this:\n1. so;\n2. so;\n(b) that.\n3. Three.\nArticle 2\nX.\n"
+    assert addresses(text, "en-common") == (
+        "ART-1 ART-1/N-1 ART-1/N-2 ART-1/N-2/LB-a ART-1/N-2/LB-a/N-1 ART-1/N-2/LB-a/N-2"
+        " ART-1/N-2/LB-b ART-1/N-3 ART-2"
+    )
+
+
+@pytest.mark.parametrize("letters", ["abcdefghiklm", "abcdefghilm", "abcdefghijklm"])
+def test_lists_may_leave_out_letters_that_their_language_does_not_count(letters: str) -> None:
+    points = "".join(f"{letter}) voce;\n" for letter in letters)
+    found = addresses(f"Art. 1\n1. Elenco:\n{points}Art. 2\nFine.\n", "intl")
+    assert found.split() == [
+        "ART-1",
+        "ART-1/N-1",
+        *(f"ART-1/N-1/L-{letter}" for letter in letters),
+        "ART-2",
+    ]
+
+
+def test_a_part_inside_a_chapter_and_a_chapter_inside_a_part() -> None:
+    inside = (
+        "CHAPTER 1\nA\nPart 1\nB\n1. One\nPart 2\nC\n2. Two\nCHAPTER 2\nD\nPart 1\nE\n3. Three\n"
+    )
+    assert addresses(inside, "en-common") == (
+        "CH-1 CH-1/PART-1 S-1 CH-1/PART-2 S-2 CH-2 CH-2/PART-1 S-3"
+    )
+    outside = (
+        "PART 1\nA\nChapter 1\nB\n1. One\nChapter 2\nC\n2. Two\nPART 2\nD\nChapter 1\nE\n3. X\n"
+    )
+    assert addresses(outside, "en-common") == (
+        "PART-1 PART-1/CH-1 S-1 PART-1/CH-2 S-2 PART-2 PART-2/CH-1 S-3"
+    )

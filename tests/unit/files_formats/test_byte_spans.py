@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from cutter_agent.cli.main import run
 from cutter_agent.errors import Stop
+from cutter_agent.files.readers import byte_spans, html
 from cutter_agent.files.readers.byte_spans import xml_spans
 from cutter_agent.files.readers.child import reader_of
 from cutter_agent.files.readers.extracted import Extracted, parse_map
@@ -102,6 +103,15 @@ def test_elements_that_the_page_leaves_out_and_tags_that_come_to_nothing_do_not_
     span = read.spans.source_span(at, at + 3)
     assert span is not None
     assert source[span[0] :].startswith(b"<p>two")
+
+
+def test_a_file_of_too_many_tags_has_paths_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    page, law = b"<p>one</p><p>two</p>", b"<a><p>one</p><p>two</p></a>"
+    for limit, known in ((6, True), (3, False)):
+        monkeypatch.setattr(html, "SPANNED_TAGS_MAX", limit)
+        monkeypatch.setattr(byte_spans, "SPANNED_TAGS_MAX", limit)
+        assert bool(read_html(page).spans.spans) == known
+        assert bool(read_xml(law).spans.spans) == known
 
 
 def test_an_encoding_of_other_widths_has_paths_alone() -> None:

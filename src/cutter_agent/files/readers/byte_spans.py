@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from selectolax.lexbor import LexborNode
 
 Span = tuple[int, int]
+SPANNED_TAGS_MAX: Final = 500_000
+"""Of a file with more, paths alone are told: the second look would take longer than the first."""
 AHEAD_MAX: Final = 64
 """So many tags of a page may have come to nothing in its tree before an element counts as implied."""
 CHECKED_CHARS_MAX: Final = 20_000
@@ -45,7 +47,12 @@ _WORD: Final = re.compile(r"[^\W\d_]{3,}")
 
 
 def element_spans(source: bytes, places: Sequence[str]) -> list[Span]:
-    """Return the bytes of the element at each place of an XML source, or of the one around it."""
+    """Return the bytes of the element at each place of an XML source, or of the one around it.
+
+    There are none if the source has over SPANNED_TAGS_MAX tags.
+    """
+    if source.count(b"<") > SPANNED_TAGS_MAX:
+        return []
     spans = xml_spans(source, places)
     answer: list[Span] = []
     for place in places:

@@ -13,7 +13,13 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.errors import StopOverSize, StopSourceUnreadable
-from cutter_agent.files.readers.byte_spans import Span, html_spans, in_bytes, settled
+from cutter_agent.files.readers.byte_spans import (
+    SPANNED_TAGS_MAX,
+    Span,
+    html_spans,
+    in_bytes,
+    settled,
+)
 from cutter_agent.files.readers.counting import numeral
 from cutter_agent.files.readers.dialects import words
 from cutter_agent.files.readers.extracted import LABEL, Extracted, Lines
@@ -77,7 +83,9 @@ def read_html(source: bytes) -> Extracted:
         walk.block(tree.body, "/html[1]/body[1]", 2)
 
     def spans_of(places: Sequence[str], firsts: Sequence[str]) -> list[Span] | None:
-        found = {} if tree.root is None else html_spans(text, tree.root, places)
+        if tree.root is None or text.count("<") > SPANNED_TAGS_MAX:
+            return None
+        found = html_spans(text, tree.root, places)
         return in_bytes(text, settled(places, firsts, found, text), source, encoding)
 
     return walk.lines.extracted(source, "text/html", "element", "derived", spans_of)

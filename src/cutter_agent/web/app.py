@@ -7,7 +7,6 @@ import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from http import HTTPStatus
-from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from fastapi import FastAPI, Request
@@ -17,7 +16,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
 from cutter_agent.errors import Stop, StopRefusedInput, StopUnexpected
-from cutter_agent.web import actions, api, events, metrics, sign_in
+from cutter_agent.web import actions, api, events, metrics, pages, sign_in
 from cutter_agent.web.access import API, SignInNeeded, sign_in_url
 from cutter_agent.web.console import Console
 from cutter_agent.web.logs import Journal
@@ -67,18 +66,12 @@ def create_app(desks: Desks, options: ServerOptions | None = None) -> FastAPI:
     app.include_router(events.router)
     app.include_router(api.router)
     app.openapi = lambda: api.description(app)  # type: ignore[method-assign]
-    _include_pages(app)
+    app.include_router(pages.router)
     for kind, handler in _HANDLERS.items():
         app.add_exception_handler(kind, handler)
     app.add_middleware(Journal)
     app.add_middleware(Shield, names=options.allowed_names, secure=options.secure)
     return app
-
-
-def _include_pages(app: FastAPI) -> None:
-    pages = import_module("cutter_agent.web.pages")
-    if hasattr(pages, "router"):
-        app.include_router(pages.router)
 
 
 def answer_of(request: Request, problem: Problem) -> Response:

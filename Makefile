@@ -73,7 +73,8 @@ torture: install ## kill and starve runs at every step, compare each with the un
 	@$(BIN)/cutter torture --help >/dev/null 2>&1 || { echo "make torture: this cutter has no torture command" >&2; exit 1; }
 	@$(BIN)/cutter torture $(ARGS)
 
-mutants: install ## break the code on purpose and count the breaks that no test sees
+mutants: install ## break every listed guard, then a sample of the code, and count what no test sees
+	@$(BIN)/python -m pytest tests/house/test_guards.py
 	@$(call tool,tests/house/mutants.py) $(ARGS)
 
 sbom: install ## write the list of all locked parts to build/sbom.json (CycloneDX, the same each time)

@@ -1,6 +1,6 @@
 """Breaks the package on purpose, one small break at a time, and counts the breaks that no test sees.
 
-    python tests/house/mutants.py [--count N] [--seed N] [--only PATH-PREFIX] [--goal PERCENT]
+    python tests/house/mutants.py [--count N] [--seed N] [--only PATH-PREFIX] [--judge TESTS] [--goal PERCENT]
 
 Every break is made in a copy; the tree itself is never touched. Of all breaks that are possible a random
 sample is tried (the seed is printed, and repeats it). A break that survives is printed with its line: either
@@ -29,7 +29,7 @@ PACKAGE: Final = "src/cutter_agent"
 PURE: Final = ("document", "evidence", "orchestrator", "rehearsal")
 """What is broken unless `--only` says otherwise: the packages whose tests need no server."""
 SUITES: Final = ("unit", "property", "conformance", "golden", "crash")
-TRIAL_LIMIT_S: Final = 120.0
+TRIAL_LIMIT_S: Final = 300.0
 
 OPPOSITES: Final[dict[type[ast.cmpop], type[ast.cmpop]]] = {
     ast.Eq: ast.NotEq,
@@ -192,6 +192,9 @@ def settings(words: list[str]) -> argparse.Namespace:
     parser.add_argument("--count", type=int, default=100, help="how many breaks to try")
     parser.add_argument("--seed", type=int, default=time.time_ns() % 100_000)
     parser.add_argument("--only", help=f"break only files that start so, e.g. {PACKAGE}/evidence")
+    parser.add_argument(
+        "--judge", action="append", help="tests that judge, in place of the module's"
+    )
     parser.add_argument("--goal", type=float, default=80.0, help="percent that must be seen")
     return parser.parse_args(words)
 
@@ -205,12 +208,13 @@ def main(words: list[str]) -> int:
         return 2
     chosen = random.Random(given.seed).sample(possible, min(given.count, len(possible)))
     print(f"trying {len(chosen)} of {len(possible)} breaks, seed {given.seed}", flush=True)
-    suites = list(dict.fromkeys(suite for broken in chosen for suite in suites_for(broken.path)))
+    judges = {broken.path: given.judge or suites_for(broken.path) for broken in chosen}
+    suites = list(dict.fromkeys(suite for judged in judges.values() for suite in judged))
     if is_seen(None, suites):
         print(f"the tests fail without any break: {' '.join(suites)}", file=sys.stderr)
         return 2
     with ThreadPoolExecutor(os.cpu_count() or 1) as workers:
-        seen = list(workers.map(lambda broken: is_seen(broken, suites_for(broken.path)), chosen))
+        seen = list(workers.map(lambda broken: is_seen(broken, judges[broken.path]), chosen))
     for broken, was_seen in sorted(zip(chosen, seen, strict=True), key=lambda pair: pair[0].path):
         if not was_seen:
             print(f"survived  {broken.path}:{broken.line}  {broken.words}")

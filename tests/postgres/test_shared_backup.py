@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
+from shutil import disk_usage
 
 import psycopg
 import pytest
@@ -23,6 +24,7 @@ from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.phases.pre_write_backup import BACKUP_LIFE_S, BackupTaken
 from cutter_agent.orchestrator.states import GATE_TTL_S, Gate
 from cutter_agent.orchestrator.world import Moment
+from cutter_agent.postgres.restore import MEMORY_FREE_BYTES_MIN, memory_folder
 from cutter_agent.postgres.shared_backup import SHARE_S, SharedBackups
 
 CODES = ("LAW-1", "LAW-2", "LAW-3", "LAW-4")
@@ -217,3 +219,10 @@ def test_a_document_that_shares_nothing_is_refused(
     ):
         pass
     assert files(deployed) == []
+
+
+def test_a_copy_lies_in_memory_only_where_plenty_of_it_is_left(tmp_path: Path) -> None:
+    roomy = disk_usage(tmp_path).free > MEMORY_FREE_BYTES_MIN
+    assert memory_folder(0, tmp_path) == (tmp_path if roomy else None)
+    assert memory_folder(2**60, tmp_path) is None
+    assert memory_folder(0, tmp_path / "none") is None

@@ -60,7 +60,7 @@ _INSERTED: Final = (
 _GREEK_NUMERAL: Final = "[Α-Ωα-ω]{1,3}['’΄ʹ´]"
 _HEBREW_NUMERAL: Final = "[א-ת](?:['’׳]|[\"״”][א-ת]|(?=[:.\n]))"
 NUMBER_PATTERN: Final = (
-    f"(?:[{_DIGITS}]{{1,5}}{_BRANCH}(?:[.]?[ºª°]|o(?!\\w))?{_INSERTED}"
+    f"(?:[{_DIGITS}]{{1,7}}{_BRANCH}(?:[.]?[ºª°]|o(?!\\w))?{_INSERTED}"
     "|[IVXLCDM]{1,9}(?:er|re|ère|[a-z])?(?!\\w)"
     f"|{_GREEK_NUMERAL}|{_HEBREW_NUMERAL})"
 )

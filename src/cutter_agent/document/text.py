@@ -53,6 +53,8 @@ _MAGIC: Final = (
 )
 CONTROL_SHARE_MAX: Final = 0.01
 """More control characters than this and the bytes are taken for binary data."""
+STACKED_MARKS_MAX: Final = 1_000
+_PILE_RE: Final = re.compile(rf"[^\w\s\x00-\x7f]{{{STACKED_MARKS_MAX},}}")
 _HANGUL_JAMO: Final = ("\u1160", "\u11ff")
 
 
@@ -136,6 +138,7 @@ def read_source(source: bytes) -> SourceText:
         strange and any(mark in even for mark in INVISIBLE)
     ):
         return SourceText(source, text, "\n" + even, (), (), strange)
+    _refuse_piles(even)
     shadow_lines: list[int] = []
     text_lines: list[int] = []
     folded: list[str] = [""]
@@ -218,6 +221,21 @@ def _fold_line(line: str) -> str:
     if line.isascii():
         return line
     return unicodedata.normalize("NFC", _INVISIBLE_RE.sub("", line))
+
+
+def _refuse_piles(text: str) -> None:
+    """Return only if no letter carries so many marks that putting them in order takes long.
+
+    Raises:
+        StopSourceUnreadable: one does.
+    """
+    for found in _PILE_RE.finditer(text):
+        marks = sum(1 for mark in found[0] if unicodedata.combining(mark))
+        if marks > STACKED_MARKS_MAX:
+            raise StopSourceUnreadable(
+                f"{marks} characters that combine with one letter",
+                expected=f"at most {STACKED_MARKS_MAX}",
+            )
 
 
 def _cluster_starts(line: str) -> list[int]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from cutter_agent.bootstrap.console.differ import Piece, pieces
 from cutter_agent.bootstrap.console.merkle_path import MerklePath, merkle_path
 from cutter_agent.bootstrap.console.paging import Part, part
+from cutter_agent.bootstrap.console.plan import language_of
 from cutter_agent.errors import Stop, StopDocumentUnknown
 from cutter_agent.orchestrator.grants import ROLE_READER
 
@@ -162,5 +163,4 @@ def _language(desk: Desk, code: str) -> str:
     from cutter_agent.document.grammar import parse_profile
 
     version = desk.facts().latest_source_version(code)
-    languages = () if version is None else parse_profile(version.profile_toml).languages
-    return languages[0] if len(languages) == 1 and languages[0] != "mul" else ""
+    return "" if version is None else language_of(parse_profile(version.profile_toml))

@@ -20,6 +20,7 @@ from cutter_agent.orchestrator.reading import Reading
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk
+    from cutter_agent.document.grammar import Profile
     from cutter_agent.document.units import Coverage, Unit
     from cutter_agent.orchestrator.run_context import RunContext
 
@@ -142,7 +143,7 @@ def plan_review(desk: Desk, context: RunContext, asked: Asked) -> PlanReview:
     return PlanReview(
         run_id=context.run_id,
         document_id=context.document_id,
-        language=language_of(reading),
+        language=language_of(reading.profile),
         version_no=reading.version.version_no,
         profile=reading.version.profile_name,
         source_sha256=reading.source_sha256,
@@ -167,9 +168,9 @@ def plan_review(desk: Desk, context: RunContext, asked: Asked) -> PlanReview:
     )
 
 
-def language_of(reading: Reading) -> str:
-    """The one language of the source's profile, or an empty text where it knows several."""
-    languages = reading.profile.languages
+def language_of(profile: Profile) -> str:
+    """The one language of the profile's texts (BCP 47), or an empty text where it knows several."""
+    languages = profile.languages
     return languages[0] if len(languages) == 1 and languages[0] != "mul" else ""
 
 

@@ -90,7 +90,7 @@ def evidence_page(
         title="Evidence",
         twin=f"cutter evidence export {run_id} -o BUNDLE.zip",
         view=view,
-        language=language_of(plan_book(at, context).reading) if planned else "",
+        language=language_of(plan_book(at, context).reading.profile) if planned else "",
     )
 
 

@@ -1,6 +1,6 @@
 "use strict";
 // Checks a bundle in the browser: every file's digest, the Merkle root, the statements and the approvals.
-// Uses citation.js for hashes, statements and drawing. Formats: APPNOTE.TXT (stored ZIP), RFC 9162, DSSE,
+// Uses citation.js for hashes and statements, evidence.js for showing. Formats: APPNOTE.TXT (stored ZIP), RFC 9162, DSSE,
 // PROTOCOL.sshsig. The log's proofs and the rules of the policy are `cutter evidence verify`'s.
 {
   const ascii = (bytes) => new TextDecoder("utf-8", { fatal: true }).decode(bytes);
@@ -181,22 +181,8 @@
   }
 
   async function showBundle(bytes) {
-    const found = await checkBundle(bytes);
-    const list = document.getElementById("bundle-checks");
-    list.replaceChildren(
-      ...found.map((row) => {
-        const line = document.createElement("li");
-        line.className = row.held ? "held" : "failed";
-        line.textContent = drawn(`${row.held ? "✓" : "✗"} ${row.id}: ${row.because}`);
-        return line;
-      }),
-    );
-    const held = found.every((row) => row.held);
-    const verdict = document.getElementById("bundle-verdict");
-    verdict.hidden = false;
-    verdict.textContent = held ? "Checked here: everything holds" : "CHANGED OR FORGED: this does not hold";
-    verdict.parentElement.classList.toggle("held", held);
-    verdict.parentElement.classList.toggle("failed", !held);
+    const held = rowsInto(document.getElementById("bundle-checks"), await checkBundle(bytes));
+    say(document.getElementById("bundle-verdict"), held);
   }
 
   const button = document.getElementById("check-bundle");

@@ -5,15 +5,16 @@ from __future__ import annotations
 import random
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Final
 
 from cutter_agent.bootstrap.approvals import simulated_approval
 from cutter_agent.bootstrap.torture.crashes import Explorer
-from cutter_agent.bootstrap.torture.machine import CODE, Machine
+from cutter_agent.bootstrap.torture.machine import CALLS_MAX, CODE, Machine
 from cutter_agent.bootstrap.torture.schedules import Wanted
 from cutter_agent.bootstrap.torture.trouble import CLOSED, audited
 from cutter_agent.errors import Stop, StopApprovalRequired
-from cutter_agent.orchestrator.states import OrchestratorState
+from cutter_agent.orchestrator.states import OrchestratorState, Terminal
 
 RACERS_MAX: Final = 8
 TURN_LIMIT_S: Final = 60.0
@@ -102,13 +103,25 @@ class Races:
             return f"a racer ended with {', '.join(sorted(set(codes) - FAIR))}"
         machine.disk.locks.clear()
         machine.disk.ignores_claims = False
-        closed = [r for r in machine.run_ids() if machine.context(r).state is CLOSED]
-        if not closed:
-            ended = machine.finish()
-            closed = [r for r in machine.run_ids() if machine.context(r).state is CLOSED]
-            if not closed:
-                return f"nobody comes to the end: {ended.code}"
+        for run_id in machine.run_ids():
+            self._settle(machine, run_id)
+        if not any(machine.context(r).state is CLOSED for r in machine.run_ids()):
+            return f"nobody comes to the end: {machine.newest().state}"
         return audited(machine)
+
+    def _settle(self, machine: Machine, run_id: str) -> None:
+        """People go on with the run; a conflict that a race left in it is decided on: once more."""
+        for _ in range(CALLS_MAX):
+            context = machine.context(run_id)
+            if context.over:
+                return
+            approval = None
+            if context.terminal is Terminal.FAILED:
+                machine.runner().escalate(run_id, "retry")
+            elif context.state in STAGES.values():
+                approval = simulated_approval(context, machine.now_utc())
+            with suppress(Stop):
+                machine.runner().resume(run_id, approval)
 
     def _race(self, machine: Machine, racers: int, chance: random.Random) -> list[str]:
         turns = Turns(racers, chance)

@@ -16,7 +16,7 @@ from cutter_agent.bootstrap.console.system import system
 from cutter_agent.bootstrap.sources import all_sources
 from cutter_agent.evidence.citation import citation_bytes
 from cutter_agent.web.api.answers import refusals
-from cutter_agent.web.api.models import (
+from cutter_agent.web.api.deployment_models import (
     AuditAsked,
     AuditShown,
     DocumentsShown,

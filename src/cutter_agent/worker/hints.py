@@ -34,6 +34,10 @@ async def listen(conninfo: str, take: Callable[[str], Awaitable[None]], lanes: i
         try:
             await _work(conninfo, take, lanes)
         except (ConnectorException, OSError):
+            # Cancelled while the database was away, the engine ends with its own error instead.
+            task = asyncio.current_task()
+            if task is not None and task.cancelling():
+                return
             await asyncio.sleep(AGAIN_S)
 
 

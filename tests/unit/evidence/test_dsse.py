@@ -8,7 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from securesystemslib.dsse import Envelope as OutsideEnvelope
 from securesystemslib.exceptions import VerificationError
 from securesystemslib.signer import CryptoSigner, SSlibKey
@@ -65,6 +69,21 @@ def test_the_signed_bytes_are_those_of_the_specification(kind: str, payload: byt
 def test_the_specifications_own_example():
     example = b"DSSEv1 29 http://example.com/HelloWorld 11 hello world"
     assert pae("http://example.com/HelloWorld", b"hello world") == example
+
+
+def test_the_specifications_own_signature_fits_our_bytes():
+    """It is of ECDSA, which no envelope here may carry; the bytes that it signs are of every kind."""
+    x = 46950820868899156662930047687818585632848591499744589407958293238635476079160
+    y = 5640078356564379163099075877009565129882514886557779369047442380624545832820
+    key = ec.EllipticCurvePublicNumbers(x, y, ec.SECP256R1()).public_key()
+    made = base64.b64decode(
+        "A3JqsQGtVsJ2O2xqrI5IcnXip5GToJ3F+FnZ+O88SjtR6rDAajabZKciJTfUiHqJPcIAriEGAHTVeCUjW2JIZA=="
+    )
+    signature = encode_dss_signature(int.from_bytes(made[:32]), int.from_bytes(made[32:]))
+    signed = pae("http://example.com/HelloWorld", b"hello world")
+    key.verify(signature, signed, ec.ECDSA(hashes.SHA256()))
+    with pytest.raises(InvalidSignature):
+        key.verify(signature, signed + b" ", ec.ECDSA(hashes.SHA256()))
 
 
 def test_an_envelope_opens_for_the_key_that_sealed_it():

@@ -1,5 +1,6 @@
 """Ed25519 by the vectors of RFC 8032, and the keys and signatures that libraries disagree about."""
 
+import hashlib
 import shutil
 import subprocess
 from functools import cache
@@ -23,7 +24,7 @@ from cutter_agent.evidence.ed25519 import (
 )
 from forge.approvals import malleated
 
-# RFC 8032 §7.1: secret key, public key, message, signature.
+# RFC 8032 §7.1: secret key, public key, message, signature; the last message is SHA-512 of "abc".
 VECTORS = [
     (
         "9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60",
@@ -50,6 +51,15 @@ VECTORS = [
         (
             "6291d657deec24024827e69c3abe01a30ce548a284743a445e3680d7db5ac3ac"
             "18ff9b538d16f290ae67f760984dc6594a7c15e9716ed28dc027beceea1ec40a"
+        ),
+    ),
+    (
+        "833fe62409237b9d62ec77587520911e9a759cec1d19755b7da901b96dca3d42",
+        "ec172b93ad5e563bf4932c70e1245034c35467ef2efd4d64ebf819683467e2bf",
+        hashlib.sha512(b"abc").hexdigest(),
+        (
+            "dc2a4459e7369633a52b1bf277839a00201009a3efbf3ecb69bea2186c26b589"
+            "09351fc9ac90b3ecfdfbc7c66431e0303dca179c138ac17ad9bef1177331a704"
         ),
     ),
 ]

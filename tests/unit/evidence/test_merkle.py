@@ -24,7 +24,7 @@ RECORDS = [b"record %d" % i for i in range(66)]
 LEAVES = [leaf_hash(record) for record in RECORDS]
 TREE = Tree(LEAVES)
 
-# The eight records that implementations of RFC 6962 have tested each other with, and their root.
+# The eight records that implementations of RFC 6962 have tested each other with, and their roots.
 KNOWN_RECORDS = [
     bytes.fromhex(text)
     for text in (
@@ -38,7 +38,18 @@ KNOWN_RECORDS = [
         "606162636465666768696a6b6c6d6e6f",
     )
 ]
-KNOWN_ROOT = "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328"
+KNOWN_ROOTS = [
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+]
+"""By how many of the records they are of, from none."""
 
 
 def sha256(data: bytes) -> bytes:
@@ -102,9 +113,27 @@ def test_prefixes_are_those_of_the_rfc():
     assert node_hash(EMPTY_ROOT, LEAVES[0]) == sha256(b"\x01" + EMPTY_ROOT + LEAVES[0])
 
 
-def test_known_roots():
-    assert tree_root([]) == sha256(b"")
-    assert tree_root([leaf_hash(record) for record in KNOWN_RECORDS]).hex() == KNOWN_ROOT
+@pytest.mark.parametrize("size", range(9))
+def test_known_roots(size: int):
+    leaves = [leaf_hash(record) for record in KNOWN_RECORDS[:size]]
+    assert tree_root(leaves).hex() == KNOWN_ROOTS[size]
+    assert Tree(leaves).root().hex() == KNOWN_ROOTS[size]
+
+
+def test_the_examples_of_the_rfc():
+    """RFC 9162 §2.1.5: seven leaves a to f and j, inner nodes g, h, i, k and m (its l); seven proofs."""
+    a, b, c, d, e, f, j = (sha256(b"\x00" + record) for record in KNOWN_RECORDS[:7])
+    g, h, i = (sha256(b"\x01" + left + right) for left, right in ((a, b), (c, d), (e, f)))
+    k, m = sha256(b"\x01" + g + h), sha256(b"\x01" + i + j)
+    tree, root = Tree([a, b, c, d, e, f, j]), sha256(b"\x01" + k + m)
+    assert tree.root() == root
+    for index, proof in {0: [b, h, m], 3: [c, g, m], 4: [f, j, k], 6: [i, k]}.items():
+        assert list(tree.inclusion_proof(index)) == proof
+        assert verify_inclusion([a, b, c, d, e, f, j][index], index, 7, proof, root)
+    older = {3: sha256(b"\x01" + g + c), 4: k, 6: sha256(b"\x01" + k + i)}
+    for size, proof in {3: [c, d, g, m], 4: [m], 6: [i, j, k]}.items():
+        assert list(tree.consistency_proof(size, 7)) == proof
+        assert verify_consistency(size, 7, older[size], root, proof)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -133,6 +133,35 @@ REFUSED_FIELDS: list[tuple[str, Fields, str]] = [
     ),
 ]
 
+# Other types of keys that OpenSSH knows, certificates of ours, and points of low order that are keys of nobody.
+REFUSED_FIELDS += [
+    (name, replace(GOOD, key=string(name.encode()) + string(KEY.raw)), "key type")
+    for name in (
+        "ssh-dss",
+        "ecdsa-sha2-nistp256",
+        "ecdsa-sha2-nistp384",
+        "ecdsa-sha2-nistp521",
+        "sk-ecdsa-sha2-nistp256@openssh.com",
+        "ssh-ed25519-cert-v01@openssh.com",
+        "sk-ssh-ed25519-cert-v01@openssh.com",
+        "rsa-sha2-512",
+        "SSH-ED25519",
+    )
+]
+REFUSED_FIELDS += [
+    (
+        f"low order {y.hex()[:8]}",
+        replace(GOOD, key=string(FILE_TYPE) + string(y), raw=b"\x01" + bytes(63)),
+        "low order",
+    )
+    for y in (
+        bytes(32),
+        b"\xec" + b"\xff" * 30 + b"\x7f",
+        b"\xed" + b"\xff" * 30 + b"\x7f",
+        b"\xee" + b"\xff" * 30 + b"\xff",
+    )
+]
+
 REFUSED_TEXTS: list[tuple[str, bytes, str]] = [
     ("nothing", b"", "not exactly one"),
     ("no end of line", TEXT[:-1], "not exactly one"),

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from cutter_agent.errors import StopApprovalInvalid, StopRefusedInput
 from cutter_agent.evidence.sshsig import (
     APPROVAL_NAMESPACE,
     REJECT_NAMESPACE,
@@ -124,6 +125,21 @@ def test_what_is_signed_here_verifies_with_ssh_keygen(stock: Stock):
     assert stock.accepts(text, forger.message)
     assert not stock.accepts(text, forger.message + b"\n")
     assert not stock.accepts(text, forger.message, namespace=REJECT_NAMESPACE)
+
+
+@pytest.mark.parametrize("kind", ["rsa", "ecdsa"])
+def test_what_another_kind_of_key_signed_verifies_with_ssh_keygen_and_not_here(
+    stock: Stock, kind: str
+):
+    stock.run("-q", "-t", kind, "-N", "", "-C", PERSON, "-f", "other")
+    line = (stock.folder / "other.pub").read_text()
+    stock.allow(f"{PERSON} {line.strip()}")
+    text = stock.sign(b"request", name="other")
+    assert stock.accepts(text, b"request")
+    with pytest.raises(StopApprovalInvalid, match="key type"):
+        verify(text, b"request", namespace=APPROVAL_NAMESPACE)
+    with pytest.raises(StopRefusedInput, match="key type"):
+        parse_public_key(line)
 
 
 def test_an_allowed_namespace_does_not_allow_another(stock: Stock):

@@ -18,6 +18,7 @@ LOGGER: Final = "cutter.web"
 _OWN: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 _HIDDEN: Final = SECRET_KEYS | {"cookie", "authorization", "signature", "csrf", "armor", "body"}
 _TEXT_CHARS_MAX: Final = 500
+_API: Final = "/api/v1"
 
 
 class JsonLines(logging.Formatter):
@@ -64,6 +65,14 @@ def _where(record: logging.LogRecord) -> str:
     return f"{trace.tb_frame.f_code.co_filename.rpartition('/')[2]}:{trace.tb_lineno}"
 
 
+def _route(scope: Scope) -> str:
+    """The pattern of the route that answered: never an address, which holds names."""
+    pattern: str = getattr(scope.get("route"), "path", "") or "unknown"
+    # The framework's own route leaves out the prefix of the router that it was included in.
+    inner = scope["path"].startswith(f"{_API}/") and not pattern.startswith(_API)
+    return f"{_API}{pattern}" if inner and pattern != "unknown" else pattern
+
+
 class Journal:
     """ASGI middleware: one line a request, with its route and never its query, and a count for metrics."""
 
@@ -88,7 +97,7 @@ class Journal:
         try:
             await self._app(scope, receive, sent)
         finally:
-            route = getattr(scope.get("route"), "path", "") or "unknown"
+            route = _route(scope)
             seconds = time.monotonic() - began
             visitor = scope.get("state", {}).get("visitor")
             self._log.info(

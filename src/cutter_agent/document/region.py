@@ -201,7 +201,8 @@ class Region:
 
     def _behind(self, marks: list[Mark]) -> int:
         """Accepts signatures and annexes behind the last word mark; where the first one begins."""
-        last = self._spine[-1].start if self._spine else -1
+        begun = [mark for mark in self._spine if self._rules[mark.rule].kind == "article"]
+        last = (begun or self._spine)[-1].start if self._spine else -1
         end = len(self._shadow) + 1
         annexes: list[Mark] = []
         for mark in marks:
@@ -215,6 +216,13 @@ class Region:
                 self._choice.refuse(mark, "the text goes on counting behind it")
                 continue
             end = min(end, mark.start)
+        inside = {mark.start for mark in self._spine if mark.start > end}
+        if inside:
+            self._refuse(
+                (mark for mark in self._spine if mark.start in inside), "inside an attached text"
+            )
+            self._spine = [mark for mark in self._spine if mark.start not in inside]
+            self._choice.replace(inside, ())
         self._choice.forget_doubts(end, self._marks[-1].start + 1 if self._marks else 0)
         weights = [1.0] * len(annexes)
         ranks = [max(mark.rank, 0) for mark in annexes]

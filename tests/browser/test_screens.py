@@ -93,6 +93,10 @@ def test_the_console_speaks_vietnamese_and_says_so(console: Console) -> None:
         assert page.locator("h1").inner_text() == "Việc đang chờ"
         page = visit.to("/runs")
         assert page.locator("html").get_attribute("lang") == "vi", "the choice is kept"
-        plan = visit.to(f"/runs/{console.waiting}/plan?lang=en")
+        page = visit.to(f"/runs/{console.waiting}/plan?unit=ICX-CONST/DIEU-12")
+        page.locator(".tongues a[lang=en]:visible").click()
+        plan = page
+        plan.wait_for_url("**lang=en**")
+        assert "DIEU-12" in plan.locator("mark").first.inner_text(), "the place is kept"
         assert plan.locator("html").get_attribute("lang") == "en"
         assert plan.locator("ol.source").get_attribute("lang") == "vi", "the charter's own language"

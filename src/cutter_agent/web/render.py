@@ -59,6 +59,7 @@ def page(
         csrf=csrf_token(request),
         path=request.url.path,
         languages=LANGUAGES,
+        spoken={code: request.url.include_query_params(lang=code).query for code in LANGUAGES},
         asset=asset,
         **values,
     )

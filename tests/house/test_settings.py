@@ -25,6 +25,7 @@ WORDS = [
     "accuracy",
     "torture",
     "mutants",
+    "sbom",
     "docs",
     "clean",
 ]

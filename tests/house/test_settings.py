@@ -32,6 +32,9 @@ WORDS = [
 """The words of the Makefile (Contract 12), in the order in which they are printed."""
 
 
+PEERS = "bench"
+
+
 def declared() -> dict[str, Requirement]:
     """What the package asks for at run time, extras included."""
     project = SETTINGS["project"]
@@ -45,7 +48,18 @@ def declared() -> dict[str, Requirement]:
 def declared_for_development() -> dict[str, Requirement]:
     """What building, checking and testing ask for."""
     groups = SETTINGS["dependency-groups"]
-    lines = [line for group in groups.values() for line in group if isinstance(line, str)]
+    lines = [
+        line
+        for name, group in groups.items()
+        for line in group
+        if isinstance(line, str) and name != PEERS
+    ]
+    return {canonicalize_name((wish := Requirement(line)).name): wish for line in lines}
+
+
+def declared_peers() -> dict[str, Requirement]:
+    """What the benchmarks are measured against, in an environment of its own."""
+    lines = SETTINGS["dependency-groups"][PEERS]
     return {canonicalize_name((wish := Requirement(line)).name): wish for line in lines}
 
 
@@ -58,12 +72,13 @@ def locked(path: str) -> dict[str, str]:
     }
 
 
-def third_party_imports(*folders: str) -> set[str]:
-    """Distributions whose packages are imported, or named as a string, in these folders."""
+def third_party_imports(*folders: str, or_named: bool = False) -> set[str]:
+    """Distributions whose packages are imported, or named as a string too, in these folders."""
     providers = packages_distributions()
     text = "\n".join(tree.text(path) or "" for path in tree.modules(*folders))
     imported = set(re.findall(r"^\s*(?:from|import) (\w+)", text, re.MULTILINE))
-    imported |= {name for name in re.findall(r"[\"'](\w+)[\"']", text) if name in providers}
+    if or_named:
+        imported |= {name for name in re.findall(r"[\"'](\w+)[\"']", text) if name in providers}
     return {
         canonicalize_name(owner)
         for name in imported
@@ -110,12 +125,21 @@ def test_development_lock_extends_the_runtime_lock() -> None:
     ] == []
 
 
+def test_the_peers_lock_holds_a_version_of_every_peer() -> None:
+    peers = locked("requirements/bench.txt")
+    assert [
+        str(wish)
+        for name, wish in declared_peers().items()
+        if name not in peers or not wish.specifier.contains(peers[name])
+    ] == []
+
+
 def test_every_dependency_has_its_reason_on_record_and_none_is_left_over() -> None:
     record = tree.text(RECORD) or ""
     reasons = {
         canonicalize_name(name) for name in re.findall(r"^\| `([\w.-]+)`", record, re.MULTILINE)
     }
-    assert reasons == set(declared()) | set(declared_for_development())
+    assert reasons == set(declared()) | set(declared_for_development()) | set(declared_peers())
 
 
 def test_package_imports_only_what_it_declares() -> None:
@@ -123,7 +147,7 @@ def test_package_imports_only_what_it_declares() -> None:
 
 
 def test_every_declared_dependency_is_used() -> None:
-    assert set(declared()) - third_party_imports("src") == set()
+    assert set(declared()) - third_party_imports("src", or_named=True) == set()
 
 
 def test_checkers_are_at_their_strictest() -> None:

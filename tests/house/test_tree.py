@@ -36,6 +36,9 @@ def test_the_rules_see_the_tree() -> None:
     assert not [path for path in seen if path.startswith((".venv/", "build/", ".git/"))]
 
 
-@pytest.mark.parametrize("path", ["requirements/runtime.txt", "requirements/development.txt"])
+@pytest.mark.parametrize(
+    "path",
+    ["requirements/runtime.txt", "requirements/development.txt", "requirements/bench.txt"],
+)
 def test_lock_file_holds_versions_and_digests_alone(path: str) -> None:
     assert breaches(measures.lock_lines, [path]) == []

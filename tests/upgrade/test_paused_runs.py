@@ -132,6 +132,9 @@ def test_what_an_older_version_paused_is_closed_out_or_refused_by_name_and_cut_a
     paused: Paused,
 ) -> None:
     deployed, run_id = paused.deployed, paused.run_id
+    with deployed.runner() as runner:
+        unmigrated = step_on(deployed, runner, run_id)
+    assert (unmigrated.stop_code, unmigrated.remedy) == ("STOP_DATABASE_AWAY", "cutter init")
     ran = migrate(Login(deployed.database.conninfo()))
     before = deployed.content()
     with deployed.runner() as runner:

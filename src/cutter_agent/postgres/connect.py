@@ -115,6 +115,9 @@ _STOP_BY_SQLSTATE_CLASS: Final[dict[str, type[Stop]]] = {
     "58": StopStorage,
 }
 
+_NOT_THIS_SCHEMA: Final = frozenset({"3F000", "42703", "42883", "42P01"})
+"""A schema, column, function or table that this version's statements name and the database lacks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Login:
@@ -158,6 +161,14 @@ def stop_of(error: Exception, *, run_id: str | None = None, document_id: str | N
         kind = StopSourceUnreadable
     kind = kind or StopUnexpected
     lines = str(error).strip().splitlines() or [type(error).__name__]
+    if state in _NOT_THIS_SCHEMA:
+        return StopDatabaseAway(
+            lines[0],
+            expected="a database with the schema of this version, which cutter init brings",
+            run_id=run_id,
+            document_id=document_id,
+            remedy="cutter init",
+        )
     return kind(lines[0], run_id=run_id, document_id=document_id)
 
 

@@ -23,6 +23,7 @@ from cutter_agent.document.scripts import (
     DIGITS_PATTERN,
     NUMBER_PATTERN,
     SUPERSCRIPTS,
+    THAI_BIS,
     cjk_pattern,
     cjk_value,
     digits_of,
@@ -295,11 +296,13 @@ def number_rank(number: str) -> int:
 
 
 def inserted_part(rest: str) -> str:
-    """What stands behind the digits, without the signs of an ordinal; Arabic `repeated` is bis."""
+    """What stands behind the digits, without an ordinal's signs; other scripts' words as bis, ter …"""
     rest = rest.strip(" .-–/)）").removeprefix("^")
     if rest.casefold() in _ORDINAL_ENDINGS:
         return ""
     rest = _ORDINAL_SIGN_RE.sub("", rest).strip(" .-–/)")
+    if rest in THAI_BIS:
+        return _BIS[THAI_BIS.index(rest)]
     return "bis" if rest.startswith(("مكرر", "مکرر")) else rest
 
 

@@ -46,13 +46,18 @@ _LETTERS: Final = "A-Za-zĐđА-Яа-яЁёІіЇїЄєҐґΑ-Ωα-ωא-תა-�
 _BIS: Final = (
     "bis|ter|quater|quinquies|sexies|septies|octies|nonies|novies|decies|undecies|duodecies"
 )
+THAI_BIS: Final = ("ทวิ", "ตรี", "จัตวา", "เบญจ", "ฉ", "สัตต", "อัฏฐ", "นว", "ทศ")
+"""What stands for bis, ter … decies behind the number of a Thai article that was put in."""
 _BIS_CASES: Final = f"{_BIS}|{_BIS.title()}|{_BIS.upper()}"
-DIGITS_PATTERN: Final = f"[{_DIGITS}]{{1,4}}(?:[a-z]{{1,2}}|[A-Z]{{1,2}}(?!\\w))?"
+DIGITS_PATTERN: Final = (
+    f"[{_DIGITS}]{{1,4}}(?:[a-z]{{1,2}}|[A-Z]{{1,2}}(?!\\w)|[א-ת]{{1,2}}(?!\\w))?"
+)
 _BRANCH: Final = f"(?:[-–^/][{_DIGITS}]{{1,3}}|[.][{_DIGITS}]{{1,3}}(?=[. ]))?"
 _INSERTED: Final = (
     "(?:[¹²³⁰-⁹]{1,2}|aad"
     f"|[ .-]{{0,3}}(?:{_BIS_CASES})(?!\\w)"
     "|[)）]?[ ]?م[كک]رر(?:[اً]{1,2})?(?!\\w)"
+    f"|[ ](?:{'|'.join(THAI_BIS)})(?![\u0e00-\u0e7f])"
     "|[ ][a-z](?=[ ]?§|[.)]?(?:[ ][^\\W\\d_a-z]|\n))"
     "|[.][a-zа-я](?![\\w)])"
     f"|[-–/]?[{_LETTERS}ºª°]{{1,2}}(?!\\w))?"

@@ -296,7 +296,7 @@ def number_rank(number: str) -> int:
 
 
 def inserted_part(rest: str) -> str:
-    """What stands behind the digits, without an ordinal's signs; other scripts' words as bis, ter …"""
+    """What stands behind the digits, without an ordinal's signs; other scripts' words as bis or ter."""
     rest = rest.strip(" .-–/)）").removeprefix("^")
     if rest.casefold() in _ORDINAL_ENDINGS:
         return ""

@@ -21,6 +21,8 @@ from cutter_agent.orchestrator.facts import SourceVersion
 from cutter_agent.orchestrator.reading import Parts, Reading
 
 LENGTH_BYTES = 8
+_NO_DIGEST_STATE = "[digital envelope routines]"
+"""What OpenSSL's error begins with when it gets no memory for the state of a digest."""
 
 
 class Wanted(StrEnum):
@@ -71,6 +73,8 @@ def cut(order: CutOrder) -> CutAnswer:
     except MemoryError:
         return CutAnswer(over_memory=True)
     except Exception as error:  # noqa: BLE001 - told to the other process, which makes a stop of it
+        if isinstance(error, ValueError) and _NO_DIGEST_STATE in str(error):
+            return CutAnswer(over_memory=True)
         return CutAnswer(bug=f"{type(error).__name__}: {error}")
 
 

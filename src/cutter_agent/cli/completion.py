@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 import click
 from click.shell_completion import CompletionItem, get_completion_class
 
+from cutter_agent.cli.output import Output, speaks
 from cutter_agent.errors import EXIT_DONE, Stop
 
 if TYPE_CHECKING:
@@ -51,18 +52,23 @@ def _runs() -> list[IndexedRun]:
 
 @click.command()
 @click.argument("shell", type=click.Choice(SHELLS))
-def completion(shell: str) -> int:
+@speaks()
+def completion(shell: str, *, out: Output) -> int:
     """Write a shell's completion script.
 
     Put its output where your shell looks for completions, or evaluate it in the shell's start file.
     Commands, options, ids of runs and codes of documents are then finished with the tab key.
 
-    Example: eval "$(cutter completion bash)"
+    Example: cutter completion bash > ~/.local/share/bash-completion/completions/cutter
     """
     from cutter_agent.cli.main import cutter
 
     script = get_completion_class(shell)
     if script is None:
         raise click.UsageError(f"There is no completion for {shell}.")
-    click.echo(script(cutter, {}, "cutter", VARIABLE).source())
+    source = script(cutter, {}, "cutter", VARIABLE).source()
+    out.data(
+        {"schema": "cutter.completion/1", "shell": shell, "script": source},
+        source.splitlines,
+    )
     return EXIT_DONE

@@ -131,9 +131,13 @@ class Visit:
         page.get_by_role("heading", name="Inbox").wait_for()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """A headless Chromium of the system, if there is one."""
+    """A headless Chromium of the system, if there is one.
+
+    A module's, not a session's: while Playwright is started its event loop runs in this thread, and
+    nothing else that wants a loop of its own can run here.
+    """
     program = next((found for name in CHROMIUM if (found := shutil.which(name))), None)
     if program is None:
         pytest.skip("no Chromium on this machine: apt install chromium")
@@ -143,10 +147,11 @@ def browser() -> Iterator[Browser]:
         started.close()
 
 
+Standing = tuple[Deployed, Served, str, str, str]
+
+
 @pytest.fixture(scope="session")
-def console(
-    cluster: Server, browser: Browser, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Console]:
+def standing(cluster: Server, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Standing]:
     """A deployment with a closed run, one that waits at SG_1 and one that was refused, served."""
     gates = {
         Gate.SG_1: (("alice", "bob"), 1),
@@ -162,7 +167,14 @@ def console(
         with deployed.runner() as runner:
             waiting = runner.cut(document_id=CODE, mode=Mode.LIVE).run_id
         with served(deployed.environ) as server:
-            yield Console(deployed, server, browser, closed, waiting, stopped)
+            yield deployed, server, closed, waiting, stopped
+
+
+@pytest.fixture(scope="module")
+def console(browser: Browser, standing: Standing) -> Console:
+    """The console that is served, and a browser to look at it."""
+    deployed, server, closed, waiting, stopped = standing
+    return Console(deployed, server, browser, closed, waiting, stopped)
 
 
 @pytest.fixture

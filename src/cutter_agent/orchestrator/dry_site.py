@@ -258,7 +258,8 @@ class DrySite:
         except BaseException:
             self._worlds.pop(claim.run_id, None)
             raise
-        self._save(history, claim.fence, step.events, step.documents)
+        # Read again: who went on meanwhile without the lock is seen by the numbers of the events.
+        self._save(self._store.load(claim.run_id), claim.fence, step.events, step.documents)
 
     def end(
         self,

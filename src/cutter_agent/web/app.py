@@ -18,6 +18,7 @@ from starlette.responses import RedirectResponse, Response
 from cutter_agent.errors import Stop, StopRefusedInput, StopUnexpected
 from cutter_agent.web import actions, api, events, metrics, pages, sign_in
 from cutter_agent.web.access import API, SignInNeeded, sign_in_url
+from cutter_agent.web.bodies import BodyTooLongError
 from cutter_agent.web.console import Console
 from cutter_agent.web.logs import Journal
 from cutter_agent.web.options import ServerOptions
@@ -29,7 +30,7 @@ from cutter_agent.web.problems import (
     problem_of_stop,
 )
 from cutter_agent.web.render import stop_page
-from cutter_agent.web.shield import BodyTooLongError, Shield
+from cutter_agent.web.shield import Shield
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.console.desks import Desks

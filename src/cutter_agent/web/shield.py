@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Final
 
 from starlette.datastructures import Headers, MutableHeaders
 
+from cutter_agent.web.bodies import BODY_BYTES_MAX, Body
 from cutter_agent.web.problems import MEDIA_TYPE, Problem, problem_json
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-BODY_BYTES_MAX: Final = 256 * 1024
 PATH_CHARS_MAX: Final = 2_000
 POLICY: Final = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; font-src 'self'; "
@@ -52,19 +52,23 @@ class Shield:
             await self._app(scope, receive, send)
             return
 
+        body = Body(scope, receive)
+
         async def sent(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
                 for name, value in self._headers:
                     headers.setdefault(name, value)
                 headers.setdefault("cache-control", "no-store")
+                if not await body.discarded():
+                    headers["connection"] = "close"
             await send(message)
 
         refusal = self._refusal(scope)
         if refusal is not None:
             await _refuse(refusal, sent)
             return
-        await self._app(scope, _counted(receive), sent)
+        await self._app(scope, body.received, sent)
 
     def _refusal(self, scope: Scope) -> Problem | None:
         headers = Headers(scope=scope)
@@ -80,24 +84,6 @@ class Shield:
         return None
 
 
-class BodyTooLongError(Exception):
-    """A body without a length turned out to be over the limit."""
-
-
-def _counted(receive: Receive) -> Receive:
-    size = 0
-
-    async def received() -> Message:
-        nonlocal size
-        message = await receive()
-        size += len(message.get("body", b""))
-        if size > BODY_BYTES_MAX:
-            raise BodyTooLongError
-        return message
-
-    return received
-
-
 async def _refuse(problem: Problem, send: Send) -> None:
     body = json.dumps(problem_json(problem)).encode()
     await send(
@@ -107,7 +93,6 @@ async def _refuse(problem: Problem, send: Send) -> None:
             "headers": [
                 (b"content-type", MEDIA_TYPE.encode()),
                 (b"content-length", str(len(body)).encode()),
-                (b"connection", b"close"),
             ],
         }
     )

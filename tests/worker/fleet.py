@@ -4,6 +4,7 @@ import os
 import select
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -29,6 +30,7 @@ from cutter_agent.postgres.work import waiting_runs
 HALTING = Path(__file__).with_name("halting.py")
 CUTTER = "from cutter_agent.cli.main import main; main()"
 PROFILE = "markdown"
+WAITS = b"Waiting for runs"
 PASSED_ON = ("PATH", "PYTHONPATH", "HOME", "TMPDIR")
 TOLD_TWICE = """
 SELECT run_id FROM cutter_governance.run_event
@@ -55,15 +57,27 @@ def add_laws(desk: Desk, laws: Mapping[str, bytes]) -> None:
 def worker(
     environ: Mapping[str, str], *words: str, prefix: Sequence[str] = (), log: Path | None = None
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """A worker process, asked to stop at the block's end if it has not ended before."""
-    process = start_worker(environ, *words, prefix=prefix, log=log)
-    try:
-        yield process
-        if process.poll() is None:
-            process.terminate()
-            assert process.wait(60) == 0
-    finally:
-        end(process)
+    """A worker process that waits for runs, asked to stop at the block's end if it has not ended before."""
+    with tempfile.TemporaryDirectory() as folder:
+        told = log or Path(folder, "worker.log")
+        begins = told.stat().st_size if told.exists() else 0
+        process = start_worker(environ, *words, prefix=prefix, log=told)
+        try:
+            until(
+                "it waits for runs",
+                lambda: process.poll() is not None or WAITS in told.read_bytes()[begins:],
+            )
+            yield process
+            _stopped(process)
+        finally:
+            end(process)
+
+
+def _stopped(process: subprocess.Popen[bytes]) -> None:
+    """The worker was asked to stop, and ended well."""
+    if process.poll() is None:
+        process.terminate()
+    assert process.wait(60) == 0
 
 
 def passed_on() -> dict[str, str]:

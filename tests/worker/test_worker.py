@@ -90,7 +90,6 @@ def test_without_a_queue_an_approval_counts_and_the_run_is_found_all_the_same(
     deployed: Deployed, desk: Desk
 ) -> None:
     with worker(deployed.environ):
-        until("it works", lambda: lookouts(deployed) == 1)
         execute(deployed, "DROP SCHEMA cutter_queue CASCADE")
         run_id, told = hand_over(desk, CODE)
         assert not told

@@ -15,7 +15,7 @@ import pytest
 from clusters.databases import ROLE_PASSWORDS, Database
 from clusters.fixtures import run_sql
 from cutter_agent.crypto.age_backup import EncryptedBackup, encrypt_backup
-from cutter_agent.errors import StopBackupFailed
+from cutter_agent.errors import StopBackupFailed, StopDatabaseAway
 from cutter_agent.orchestrator import queries
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import BackupReceipt
@@ -170,21 +170,36 @@ def test_a_backup_is_never_replaced(database: Database, vault: LiveVault):
     assert first.snapshot_sha256 == second.snapshot_sha256
 
 
-@pytest.mark.parametrize("fault", ["program ends badly", "no program", "no server"])
+@pytest.mark.parametrize("fault", ["program ends badly", "no program"])
 def test_a_backup_that_fails_leaves_no_file(
     database: Database, vault: LiveVault, tmp_path: Path, fault: str
 ):
     script = tmp_path / "pg_dump"
     script.write_text("#!/bin/sh\necho half a dump\necho 'the disk is gone' >&2\nexit 3\n", "utf-8")
     script.chmod(0o755)
-    nobody = Login(database.conninfo("cutter_reader", "wrong"))
     broken = {
         "program ends badly": replace(vault, pg_dump=script),
         "no program": replace(vault, pg_dump=tmp_path / "absent"),
-        "no server": replace(vault, reader=nobody),
     }[fault]
     with pytest.raises(StopBackupFailed) as stopped:
         taken(broken)
+    assert stopped.value.run_id == RUN.run_id
+    assert not list(vault.folder.glob("*"))
+
+
+def test_a_database_that_is_away_or_goes_away_meanwhile_is_no_failed_backup(
+    database: Database, vault: LiveVault, tmp_path: Path
+):
+    with pytest.raises(StopDatabaseAway):
+        taken(replace(vault, reader=Login(database.conninfo("cutter_reader", "wrong"))))
+    psql, script = database.server.binaries.bin_dir / "psql", tmp_path / "pg_dump"
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'cutter backup'"
+    script.write_text(
+        f'#!/bin/sh\n"{psql}" "{database.conninfo()}" -c "{ends}" >&2\nexit 1\n', "utf-8"
+    )
+    script.chmod(0o755)
+    with pytest.raises(StopDatabaseAway) as stopped:
+        taken(replace(vault, pg_dump=script))
     assert stopped.value.run_id == RUN.run_id
     assert not list(vault.folder.glob("*"))
 

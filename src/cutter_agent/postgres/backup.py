@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, Any, Final, Protocol
 
-from cutter_agent.errors import Stop, StopBackupFailed
+from cutter_agent.errors import Stop, StopBackupFailed, StopDatabaseAway
 from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.orders import BackupLevel, BackupReceipt
@@ -42,6 +42,7 @@ from cutter_agent.postgres.restore import (
     Restorer,
     SealedFile,
     complaint,
+    of_the_copy,
     program_environment,
 )
 from cutter_agent.postgres.statements import statement
@@ -118,7 +119,8 @@ class LiveVault:
             with failing(run):
                 opened = stack.enter_context(self.opened(run.run_id, (run.document_id,)))
                 house = opened.playhouse
-                copy = None if house is None else stack.enter_context(house.stage(run))
+                with of_the_copy():
+                    copy = None if house is None else stack.enter_context(house.stage(run))
                 kept = KeptBackup(opened.receipt(run.document_id), copy)
             yield kept
 
@@ -179,7 +181,11 @@ class LiveVault:
         content = select(CONTENT_SHA256, {})[0]
         rows = {code: rows_sha256(select, code) for code in document_ids}
         ground = ground_sha256(select)
-        sealed = self._dump(head[0], self._free_path(name))
+        try:
+            sealed = self._dump(head[0], self._free_path(name))
+        except StopBackupFailed:
+            select("SELECT 1", {})  # a dump also fails where the database went away meanwhile
+            raise
         dumped = BackupLevel.DUMPED_AND_ENCRYPTED
         usual = dumped if self.restorer is None else BackupLevel.RESTORED_AND_EQUAL
         common = BackupReceipt(
@@ -254,10 +260,13 @@ def _ended_well(dump: subprocess.Popen[bytes], complaints: IO[bytes]) -> None:
 
 @contextmanager
 def failing(run: RunHeader) -> Iterator[None]:
-    """Inside the context, whatever does not work arrives as this run's failed backup."""
+    """Inside the context, whatever does not work arrives as this run's failed backup.
+
+    Only a database that is away, or has not the schema of this version, is no fault of the backup: the run waits.
+    """
     try:
         yield
-    except StopBackupFailed as stop:
+    except (StopBackupFailed, StopDatabaseAway) as stop:
         stop.run_id, stop.document_id = run.run_id, run.document_id
         raise
     except (Stop, OSError, subprocess.SubprocessError) as error:

@@ -13,12 +13,12 @@ import shutil
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Final, Protocol
 
-from cutter_agent.errors import StopBackupFailed
+from cutter_agent.errors import StopBackupFailed, StopDatabaseAway
 from cutter_agent.orchestrator.history import RunHeader
 from cutter_agent.orchestrator.queries import CONTENT_SHA256
 from cutter_agent.orchestrator.states import Role
@@ -152,26 +152,41 @@ class Restorer:
             expected_sha256: the digest of the tables that were sealed; with another nobody plays.
 
         Raises:
-            StopBackupFailed: the ciphertext does not open, or does not restore.
-            StopDatabaseAway: the throwaway cluster does not come up.
+            StopBackupFailed: the ciphertext does not open, or does not restore; or its cluster does not come up.
         """
         program = self.binaries.pg_restore
         if program is None:
             raise StopBackupFailed(f"there is no pg_restore in {self.binaries.bin_dir}")
         parent = self.parent or memory_folder(sealed.size_bytes)
-        with throwaway_server(bin_dir=self.binaries.bin_dir, parent=parent) as server:
-            passwords = {role: secrets.token_urlsafe(_PASSWORD_BYTES) for role in Role}
-            ensure_database(Login(server.conninfo(dbname=MAINTENANCE_DATABASE)), database)
-            admin = Login(server.conninfo(dbname=database))
-            prepare_roles(admin, {role.value: password for role, password in passwords.items()})
-            pour(sealed, program, server, database)
-            copy = marked(server, database)
-            build_walls(admin)
-            content = _content_sha256(admin)
+        with ExitStack() as stack:
+            with of_the_copy():
+                server = stack.enter_context(
+                    throwaway_server(bin_dir=self.binaries.bin_dir, parent=parent)
+                )
+                passwords = {role: secrets.token_urlsafe(_PASSWORD_BYTES) for role in Role}
+                ensure_database(Login(server.conninfo(dbname=MAINTENANCE_DATABASE)), database)
+                admin = Login(server.conninfo(dbname=database))
+                prepare_roles(admin, {role.value: password for role, password in passwords.items()})
+                pour(sealed, program, server, database)
+                copy = marked(server, database)
+                build_walls(admin)
+                content = _content_sha256(admin)
             equal = content == expected_sha256
             playhouse = Playhouse(original=copy, passwords=passwords, signers=self.signers)
             version = ".".join(map(str, server.version))
             yield Restored(content, version, playhouse if equal else None)
+
+
+@contextmanager
+def of_the_copy() -> Iterator[None]:
+    """Inside the context, a server that does not answer is the throwaway one: the backup does not count.
+
+    The database itself may be away too, and is another matter: then the run waits for it.
+    """
+    try:
+        yield
+    except StopDatabaseAway as stop:
+        raise StopBackupFailed(f"the restored copy could not be used: {stop.fact}") from stop
 
 
 def pour(sealed: SealedFile, program: Path, server: Server, database: str) -> None:

@@ -29,6 +29,7 @@ from cutter_agent.postgres.backup import (
     rows_sha256,
 )
 from cutter_agent.postgres.connect import connected, select_on, snapshot
+from cutter_agent.postgres.restore import of_the_copy
 
 SHARE_S: Final = PHASE_SOFT_CAP_S * 4 // 5
 """How old a shared backup may be when a document is given it. A request outlives its backup by the soft cap
@@ -86,7 +87,10 @@ class SharedBackups:
             with failing(run):
                 shelf = stack.enter_context(self._held(run))
                 house = shelf.opened.playhouse
-                copy = None if house is None else stack.enter_context(house.stage_of_its_own(run))
+                with of_the_copy():
+                    copy = (
+                        None if house is None else stack.enter_context(house.stage_of_its_own(run))
+                    )
                 kept = KeptBackup(shelf.opened.receipt(run.document_id), copy)
             yield kept
 

@@ -26,12 +26,14 @@ COMMENT ON FUNCTION cutter_governance.guard_run(text, bigint) IS
 CREATE OR REPLACE FUNCTION cutter_governance.guard_armed() RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$
 BEGIN
+  -- Held to the end of the transaction: who turns the switch waits for it, and nothing is written after he was answered.
+  PERFORM pg_advisory_xact_lock_shared(hashtextextended('cutter/execution-switch', 0));
   IF NOT coalesce((SELECT s.armed FROM cutter_governance.execution_switch AS s ORDER BY s.seq DESC LIMIT 1), false) THEN
     RAISE EXCEPTION 'the execution switch is off' USING ERRCODE = 'CU010';
   END IF;
 END;
 $$;
-COMMENT ON FUNCTION cutter_governance.guard_armed() IS 'Refuses unless the newest row of the execution switch is armed.';
+COMMENT ON FUNCTION cutter_governance.guard_armed() IS 'Refuses unless the newest row of the execution switch is armed; it stays so until the transaction ends.';
 
 CREATE OR REPLACE FUNCTION cutter_governance.guard_approved(p_run_id text, p_gate text) RETURNS void
 LANGUAGE plpgsql SET search_path = pg_catalog, pg_temp AS $$

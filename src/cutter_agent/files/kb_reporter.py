@@ -38,6 +38,10 @@ DOCUMENT_BYTES_MAX: Final = 16 * 1024 * 1024
 SIGNATURE_BYTES_MAX: Final = 8 * 1024
 SIGNATURES_MAX: Final = 64
 _SIGNER: Final = re.compile(r"(?P<person>[A-Za-z0-9_][A-Za-z0-9_@+-]{0,63})(?P<no>\.reject)?\.sig")
+_NO_SIGNATURE: Final = frozenset(
+    {errno.ELOOP, errno.EISDIR, errno.EINVAL, errno.ENXIO, errno.EACCES}
+)
+"""What is said of a link, a folder, a pipe, a socket, and of a file that is closed to this account."""
 _REFERENCE_CHARS_MAX: Final = 4_096
 _OFFERED: Final = os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 
@@ -108,8 +112,11 @@ class FolderReporter:
     def signatures(self, run_id: str, request_name: str) -> Sequence[OfferedSignature]:
         """Every signature beside the request, by file name; one that is too long comes cut off.
 
+        A link, and whatever else nobody can sign with, comes as an empty signature: it counts for
+        nothing, and it is named where signatures are judged.
+
         Raises:
-            StopApprovalInvalid: there are more than 64, or one is a link or no regular file.
+            StopApprovalInvalid: there are more than 64, or the system fails to read one.
             StopStorage: the folder cannot be read.
         """
         folder = self._inner(run_id)
@@ -128,7 +135,9 @@ class FolderReporter:
             try:
                 armor = folder.read(name, size_bytes_max=SIGNATURE_BYTES_MAX)
             except StopStorage as stop:
-                raise translated(stop, StopApprovalInvalid, run_id=run_id) from stop
+                if getattr(stop.__cause__, "errno", None) not in _NO_SIGNATURE:
+                    raise translated(stop, StopApprovalInvalid, run_id=run_id) from stop
+                armor = b""
             if armor is not None:
                 offered.append(OfferedSignature(match["person"], match["no"] is not None, armor))
         return tuple(offered)

@@ -183,6 +183,7 @@ class Ask:
         if given is not None:
             body["consumed"] = given.answer.consumption.request_sha256
             body["approved"] = given.summary(now)
+            body["notes"] = list(given.answer.ignored)
         event = RunEvent(len(going.context.history.events) + 1, EventKind.DECISION, now, body)
         consumption = None if given is None else given.answer.consumption
         if decision == "void":

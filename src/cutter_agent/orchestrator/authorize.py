@@ -2,8 +2,9 @@
 
 The checks run in one order, each with its own refusal: size and encoding, already consumed, schema and
 header, run, gate and nonce, then for each signature (refusals first) the signature itself, the key's owner,
-the gate, the key's time and flags; then separation of duties, distinct persons, life. The facts, the trust
-policy among them, are read again by the runner afterwards.
+the gate, the key's time and flags, separation of duties; then distinct persons, life. A signature that does
+not count is passed over and named, so that whoever can lay a file there cannot hold the run up. The facts,
+the trust policy among them, are read again by the runner afterwards.
 """
 
 from __future__ import annotations
@@ -26,8 +27,6 @@ from cutter_agent.evidence.sshsig import (
     APPROVAL_NAMESPACE,
     REJECT_NAMESPACE,
     PublicKey,
-    Signature,
-    parse_public_key,
     verify,
 )
 from cutter_agent.orchestrator.approval import (
@@ -41,8 +40,9 @@ from cutter_agent.orchestrator.approval import (
 from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.orders import Consumption, OfferedSignature, Refusal
 from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
-from cutter_agent.orchestrator.policy import EnrolledKey, GateRule, Person, TrustPolicy, key_fault
+from cutter_agent.orchestrator.policy import Person, TrustPolicy
 from cutter_agent.orchestrator.ports import KBReporter, Site
+from cutter_agent.orchestrator.signers import check_dates, check_presence, enrolled
 from cutter_agent.orchestrator.states import Gate, Mode
 
 
@@ -53,6 +53,8 @@ class Answer:
     consumption: Consumption
     simulated: bool
     review_decision_id: str | None
+    ignored: tuple[str, ...] = ()
+    """Findings: each signature that lay there and does not count, and why."""
 
 
 class Refused(StopRejected):
@@ -133,12 +135,22 @@ def authorize(
             run_id=run_id,
         )
     offered = kb.signatures(run_id, asked.request.document)
-    persons, key_ids = _judge_signatures(offered, data, asked, policy, now_utc)
+    counted, ignored = _judge_signatures(offered, data, asked, policy, now_utc)
     _check_life(asked.request, now_utc)
+    persons = tuple(sorted(counted))
     return Answer(
-        Consumption(digest, asked.request.gate, run_id, data, tuple(offered), persons, key_ids),
+        Consumption(
+            request_sha256=digest,
+            gate=asked.request.gate,
+            run_id=run_id,
+            request=data,
+            signatures=tuple(counted[name][1] for name in persons),
+            persons=persons,
+            key_ids=tuple(counted[name][0] for name in persons),
+        ),
         simulated=False,
         review_decision_id=asked.request.review_decision_id,
+        ignored=ignored,
     )
 
 
@@ -253,39 +265,60 @@ def _judge_signatures(
     asked: Asked,
     policy: TrustPolicy,
     now_utc: datetime,
-) -> tuple[tuple[str, ...], tuple[str, ...]]:
+) -> tuple[dict[str, tuple[str, OfferedSignature]], tuple[str, ...]]:
+    """Return who approves, with key and signature; and a finding for each file that does not count."""
     request = asked.request
     rule = policy.rule(request.gate)
-    persons: dict[str, str] = {}
+    counted: dict[str, tuple[str, OfferedSignature]] = {}
+    faults: list[StopApprovalInvalid] = []
+    ignored: list[str] = []
     for signature in sorted(offered, key=lambda each: not each.rejects):
-        namespace = REJECT_NAMESPACE if signature.rejects else APPROVAL_NAMESPACE
-        verified = verify(signature.armor, data, namespace=namespace)
-        person, key = _enrolled(verified.public_key, policy, rule, request.run_id)
-        _check_dates(person, key, request, now_utc)
-        _check_presence(person, verified, rule, request)
-        if signature.rejects:
-            key_id = verified.public_key.fingerprint
-            raise Refused(
-                Refusal(
-                    request.request_sha256,
-                    request.gate,
-                    request.run_id,
-                    data,
-                    person.name,
-                    key_id,
-                    signature.armor,
-                )
-            )
-        persons.setdefault(person.name, verified.public_key.fingerprint)
-    _check_separation(tuple(persons), asked, policy)
-    if len(persons) < rule.threshold:
-        waiting = ", ".join(sorted(set(rule.persons) - set(persons)))
+        try:
+            person, key_id = _judge(signature, data, asked, policy, now_utc)
+        except StopApprovalInvalid as fault:
+            faults.append(fault)
+            file = f"{signature.person}{'.reject' if signature.rejects else ''}.sig"
+            ignored.append(f"signature_ignored: {file} does not count: {fault.fact}")
+        else:
+            counted.setdefault(person, (key_id, signature))
+    if faults and not counted:
+        raise faults[0]
+    if len(counted) < rule.threshold:
+        waiting = ", ".join(sorted(set(rule.persons) - set(counted)))
         raise StopApprovalRequired(
-            f"{request.gate} has {len(persons)} of {rule.threshold} signatures",
-            expected=f"{rule.threshold - len(persons)} more of {waiting}",
+            f"{request.gate} has {len(counted)} of {rule.threshold} signatures",
+            expected=f"{rule.threshold - len(counted)} more of {waiting}",
             run_id=request.run_id,
+            findings=ignored,
         )
-    return tuple(sorted(persons)), tuple(persons[name] for name in sorted(persons))
+    return counted, tuple(ignored)
+
+
+def _judge(
+    signature: OfferedSignature,
+    data: bytes,
+    asked: Asked,
+    policy: TrustPolicy,
+    now_utc: datetime,
+) -> tuple[str, str]:
+    """Return the person and the key of a signature that counts for the request.
+
+    Raises:
+        StopApprovalInvalid: it does not count.
+        Refused: it counts, and it says no.
+    """
+    request, rule = asked.request, policy.rule(asked.request.gate)
+    namespace = REJECT_NAMESPACE if signature.rejects else APPROVAL_NAMESPACE
+    verified = verify(signature.armor, data, namespace=namespace)
+    person, key = enrolled(verified.public_key, policy, rule, request.run_id)
+    check_dates(person, key, request, now_utc)
+    check_presence(person, verified, rule, request)
+    key_id = verified.public_key.fingerprint
+    if signature.rejects:
+        no = (request.request_sha256, request.gate, request.run_id, data, person.name, key_id)
+        raise Refused(Refusal(*no, signature.armor))
+    _check_separation((person.name,), asked, policy)
+    return person.name, key_id
 
 
 def check_signer(
@@ -302,8 +335,8 @@ def check_signer(
         StopClock: the request was issued in the future.
     """
     request = asked.request
-    person, enrolled = _enrolled(key, policy, policy.rule(request.gate), request.run_id)
-    _check_dates(person, enrolled, request, now_utc)
+    person, enrolment = enrolled(key, policy, policy.rule(request.gate), request.run_id)
+    check_dates(person, enrolment, request, now_utc)
     if not rejects:
         _check_separation((person.name,), asked, policy)
     _check_life(request, now_utc)
@@ -316,53 +349,6 @@ def check_signer(
             remedy="cutter runs void {run}",
         )
     return person
-
-
-def _enrolled(
-    key: PublicKey, policy: TrustPolicy, rule: GateRule, run_id: str
-) -> tuple[Person, EnrolledKey]:
-    owner = policy.owner_of(key)
-    if owner is None:
-        raise StopApprovalInvalid(
-            f"key {key.fingerprint} belongs to nobody in the trust policy",
-            expected=f"a key of {', '.join(rule.persons)}",
-            run_id=run_id,
-        )
-    if owner[0].name not in rule.persons:
-        raise StopApprovalInvalid(
-            f"{owner[0].name} may not decide at {rule.gate}",
-            expected=f"one of {', '.join(rule.persons)}",
-            run_id=run_id,
-        )
-    return owner
-
-
-def _check_dates(
-    person: Person, key: EnrolledKey, request: AuthorizationRequested, now_utc: datetime
-) -> None:
-    fault = key_fault(key, parse_utc(request.issued_utc) or now_utc, now_utc)
-    if fault:
-        raise StopApprovalInvalid(
-            f"{person.name}'s key {parse_public_key(key.public_key).fingerprint} {fault}",
-            expected="a key that counts at issue and now",
-            run_id=request.run_id,
-        )
-
-
-def _check_presence(
-    person: Person, signature: Signature, rule: GateRule, request: AuthorizationRequested
-) -> None:
-    fault = ""
-    if signature.public_key.hardware and not signature.user_present:
-        fault = "signed without the owner's touch"
-    elif rule.require_user_verification and not signature.user_verified:
-        fault = "signed without verifying its owner, which this gate asks for"
-    if fault:
-        raise StopApprovalInvalid(
-            f"{person.name}'s key {signature.public_key.fingerprint} {fault}",
-            expected="a signature that its owner was there for",
-            run_id=request.run_id,
-        )
 
 
 def _check_separation(persons: Sequence[str], asked: Asked, policy: TrustPolicy) -> None:

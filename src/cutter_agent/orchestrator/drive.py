@@ -229,6 +229,7 @@ class Drive:
     ) -> None:
         ended = self._site.now_utc()
         notes = notes_on(step, began_utc, utc_text(ended))
+        notes += going.given.answer.ignored if going.given else ()
         run = going.context.history.header
         if step is _LAST:
             pins = pins_with(going.context, records)

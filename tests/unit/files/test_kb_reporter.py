@@ -1,7 +1,10 @@
 """Documents lie in a run's folder with exactly their text, and what people leave there is read with care."""
 
+import contextlib
+import errno
 import os
 import stat
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,6 +18,7 @@ from cutter_agent.errors import (
     StopStorage,
 )
 from cutter_agent.evidence.canonical import sha256_hex
+from cutter_agent.files.disk import SystemDisk, SystemFolder
 from cutter_agent.files.kb_reporter import DryRunReporter, FolderReporter
 from cutter_agent.files.state_store import StateStore
 from cutter_agent.orchestrator.approval import REQUEST_BYTES_MAX
@@ -24,6 +28,24 @@ from sidecars.histories import OTHER_RUN_ID, RUN_ID
 NAME = "01-source-pin-2026-01-02.md"
 REQUEST = "SG1-cut-authz-request-2026-01-02.md"
 TEXT = "# Điều 1\n\nNội dung.\n"
+
+
+class FailingFolder(SystemFolder):
+    """A folder on a disk that cannot read signatures any more."""
+
+    def read(self, name: str, size_bytes_max: int) -> bytes:
+        if name.endswith(".sig"):
+            raise OSError(errno.EIO, "Input/output error")
+        return super().read(name, size_bytes_max)
+
+
+class FailingDisk(SystemDisk):
+    """A disk with such folders only."""
+
+    @contextlib.contextmanager
+    def open_folder(self, path: Path) -> Iterator[SystemFolder]:
+        with super().open_folder(path) as folder:
+            yield FailingFolder(folder._handle)
 
 
 @pytest.fixture
@@ -270,11 +292,27 @@ def test_too_many_signatures_are_refused(kb: FolderReporter, folder: Path) -> No
     assert len(kb.signatures(RUN_ID, REQUEST)) == 64
 
 
-def test_a_signature_that_is_a_link_is_refused(kb: FolderReporter, folder: Path) -> None:
+def test_what_is_no_regular_file_comes_as_an_empty_signature(
+    kb: FolderReporter, folder: Path
+) -> None:
     (folder / "elsewhere").write_bytes(b"x")
     (folder / f"{REQUEST}.lan.sig").symlink_to(folder / "elsewhere")
-    with pytest.raises(StopApprovalInvalid, match="symbolic link"):
-        kb.signatures(RUN_ID, REQUEST)
+    (folder / f"{REQUEST}.minh.reject.sig").mkdir()
+    os.mkfifo(folder / f"{REQUEST}.ngoc.sig")
+    (folder / f"{REQUEST}.phuc.sig").write_bytes(b"signed")
+    assert [(each.person, each.armor) for each in kb.signatures(RUN_ID, REQUEST)] == [
+        ("lan", b""),
+        ("minh", b""),
+        ("ngoc", b""),
+        ("phuc", b"signed"),
+    ]
+
+
+def test_a_signature_that_the_system_fails_to_read_stops(tmp_path: Path, folder: Path) -> None:
+    """It may be a refusal: it is no stray file as long as nobody has read it."""
+    (folder / f"{REQUEST}.lan.reject.sig").write_bytes(b"x")
+    with pytest.raises(StopApprovalInvalid, match="Input/output error"):
+        FolderReporter(tmp_path / "runs", disk=FailingDisk()).signatures(RUN_ID, REQUEST)
 
 
 @pytest.mark.parametrize("name", ["../x", "a/b", ""])

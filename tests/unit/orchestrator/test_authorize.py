@@ -182,6 +182,36 @@ def test_the_approver_of_sg_1_is_refused_at_sg_2_unless_the_policy_allows_it(
         desk.resume()
 
 
+def test_a_stray_signature_holds_nobody_up_and_never_counts(tmp_path: Path) -> None:
+    two = replace(POLICY, gates=(rule(Gate.SG_1, 2, "alice", "bob", "carol"), POLICY.gates[1]))
+    desk = Desk(tmp_path, two)
+    desk.sign("alice")
+    desk.sign("mallory", file="bob")
+    desk.sign("mallory", file="mallory", namespace=REJECT_NAMESPACE)
+    desk.sign("dora", namespace=REJECT_NAMESPACE)
+    desk.sign("carol")
+    request = desk.request()
+    request.with_name(f"{request.name}.junk.sig").write_bytes(b"\x00 no armour")
+    refused(desk, StopApprovalRequired, "1 of 2")
+    desk.sign("bob", file="bob-himself")
+    assert desk.resume() == OrchestratorState.AWAITING_LIFECYCLE_AUTHORIZATION
+    history = StateStore(desk.folder).load(desk.run_id)
+    used = next(event.body for event in history.events if "consumed" in event.body)
+    assert isinstance(used["approved"], dict)
+    assert used["approved"]["persons"] == ["alice", "bob"]
+    assert isinstance(used["notes"], list)
+    named = [str(note).split(" does not count: ")[0] for note in used["notes"]]
+    assert sorted(named) == [
+        "signature_ignored: bob.sig",
+        "signature_ignored: carol.sig",
+        "signature_ignored: dora.reject.sig",
+        "signature_ignored: junk.sig",
+        "signature_ignored: mallory.reject.sig",
+    ]
+    page = (tmp_path / desk.run_id / str(used["document"])).read_text()
+    assert page.count("ignored: ") == 5
+
+
 def test_a_revoked_key_does_not_count(tmp_path: Path) -> None:
     persons = (person("alice", revoked="2026-01-01T00:00:00Z"), *POLICY.persons[1:])
     desk = Desk(tmp_path, replace(POLICY, persons=persons))

@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from types import MappingProxyType
 
 import psycopg
 from tests.audit import CHAINS, PHASES, rows
@@ -47,10 +48,13 @@ def small_law(number: int) -> tuple[str, bytes]:
     return f"LAW-{number:05}", f"# Law {number}\n\nWhat this law is for.\n\n{articles}".encode()
 
 
-def add_laws(desk: Desk, laws: Mapping[str, bytes]) -> None:
-    """The database has the sources."""
+def add_laws(
+    desk: Desk, laws: Mapping[str, bytes], profiles: Mapping[str, str] = MappingProxyType({})
+) -> None:
+    """The database has the sources, each with the profile named for it."""
     for code, body in laws.items():
-        add_source(desk, Offer(code=code, body=body, profile_toml=shipped(PROFILE), title=code))
+        profile = shipped(profiles.get(code, PROFILE))
+        add_source(desk, Offer(code=code, body=body, profile_toml=profile, title=code))
 
 
 @contextmanager

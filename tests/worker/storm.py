@@ -20,7 +20,8 @@ from cutter_agent.orchestrator.grants import ROLE_READER
 from worker.fleet import add_laws, closed, end, sign_all, start_worker
 
 LOOK_S = 0.1
-LIMIT_S = 3_600.0
+LIMIT_S = 600.0
+DOCUMENT_LIMIT_S = 10.0
 AWAY = (psycopg.Error, StopDatabaseAway)
 
 
@@ -51,10 +52,16 @@ class Weather:
 
 @dataclass
 class Storm:
-    """One storm over one deployment with a server of its own."""
+    """One storm over one deployment with a server of its own.
+
+    Attributes:
+        laws: the texts, by code.
+        profiles: by code, the profile of those that have another than the fleet's own.
+    """
 
     home: Home
     laws: dict[str, bytes]
+    profiles: dict[str, str]
     weather: Weather
     tell: Callable[[str], None]
     log: Path
@@ -67,11 +74,12 @@ class Storm:
         with ExitStack() as stack:
             stack.callback(lambda: [end(process) for process in self.processes])
             with self.awake() as (deployed, _):
-                add_laws_of(deployed, self.laws)
+                add_laws_of(deployed, self.laws, self.profiles)
             self.processes += [self.worker() for _ in range(self.weather.workers)]
             began = time.monotonic()
+            limit_s = LIMIT_S + DOCUMENT_LIMIT_S * len(self.laws)
             while True:
-                assert time.monotonic() - began < LIMIT_S, "the storm does not end"
+                assert time.monotonic() - began < limit_s, "the storm does not end"
                 try:
                     with self.awake() as (deployed, desk):
                         if self.ride(deployed, desk):
@@ -150,11 +158,11 @@ def done(deployed: OwnServer, documents: int) -> float:
     return int(count) / (documents * len(PHASES))
 
 
-def add_laws_of(deployed: OwnServer, laws: dict[str, bytes]) -> None:
+def add_laws_of(deployed: OwnServer, laws: dict[str, bytes], profiles: dict[str, str]) -> None:
     """The sources are there, and a stop says which is not."""
     with deployed.desk() as desk:
         try:
-            add_laws(desk, laws)
+            add_laws(desk, laws, profiles)
         except Stop as stop:
             message = f"a law could not be added: {stop}"
             raise AssertionError(message) from stop

@@ -56,6 +56,8 @@ class EvidenceView:
         leaves: a page of the addresses whose records are the leaves, in order.
         path: the way of the chosen record, or None before there is a plan.
         citation: of the chosen unit, where this run brought it in force; else None.
+        known: what the run's history and this deployment have for the run, which its bundle must agree
+            with: run_id, executor, verifier (ids of keys), policy (digest), log (the key's line).
     """
 
     run_id: str
@@ -68,6 +70,7 @@ class EvidenceView:
     selected: str
     path: MerklePath | None
     citation: Citation | None
+    known: dict[str, str]
 
 
 def evidence_view(desk: Desk, context: RunContext, unit: str | None, number: int) -> EvidenceView:
@@ -98,7 +101,24 @@ def evidence_view(desk: Desk, context: RunContext, unit: str | None, number: int
         selected=selected,
         path=path if citation is None else path_of(citation),
         citation=citation,
+        known=_known(desk, context),
     )
+
+
+def _known(desk: Desk, context: RunContext) -> dict[str, str]:
+    """What a bundle of this run must have, as the history has it; the empty text where nothing is known."""
+    from cutter_agent.bootstrap.log import log_note_key
+
+    pinned, recorded = context.get(SourcePinned), context.get(LegBRecorded)
+    verified = context.get(WriteVerified)
+    live = context.history.header.mode is Mode.LIVE
+    return {
+        "run_id": context.run_id,
+        "executor": "" if recorded is None else recorded.executor_key_id,
+        "verifier": "" if verified is None else verified.verifier_key_id,
+        "policy": "" if pinned is None else pinned.facts.policy_sha256,
+        "log": log_note_key(desk).line if live and verified is not None else "",
+    }
 
 
 def _citation(desk: Desk, context: RunContext, address: str) -> Citation | None:

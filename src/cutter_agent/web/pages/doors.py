@@ -23,6 +23,9 @@ _STATIC: Final = {
     "console.js": "text/javascript; charset=utf-8",
     "evidence.js": "text/javascript; charset=utf-8",
     "bundle.js": "text/javascript; charset=utf-8",
+    "bundle_checks.js": "text/javascript; charset=utf-8",
+    "bundle_forms.js": "text/javascript; charset=utf-8",
+    "bundle_policy.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }

@@ -3,6 +3,7 @@
 import io
 import json
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from tests.live import Deployed, cut_live, deploy, finish, sql_as_owner
 
 from clusters.databases import Database
 from cutter_agent.bootstrap import sources
+from cutter_agent.bootstrap.console.documents import document_list, document_view, unit_view
 from cutter_agent.document.profiles import shipped
 from cutter_agent.evidence.canonical import canonical_bytes
 from cutter_agent.evidence.citation import Citation, parse_citation, verify_citation
@@ -134,6 +136,35 @@ def test_an_earlier_version_is_cited_by_its_day_and_no_longer_quoted(
     assert old.document["found_in"][0]["until"] == "2026-06-01"
     kept = at.json("cite", ADDRESS)
     assert kept == at.json("cite", ADDRESS, "--as-of", "2026-02-01")
+
+
+def test_what_is_enacted_for_a_later_day_is_not_in_force_before_it(
+    at: Deployment, deployed: Deployed, tmp_path: Path
+) -> None:
+    """Today is the database's day: what begins later is enacted, and the law is still the old one."""
+    first = cut_live(deployed).run_id
+    with deployed.desk() as desk:
+        later = (desk.now_utc() + timedelta(days=30)).date().isoformat()
+    add(deployed, CHARTER_2, later)
+    second = finish(deployed).run_id
+    address = changed_address(deployed)
+    now, then = at.json("cite", address), at.json("cite", address, "--as-of", later)
+    assert (now["run_id"], then["run_id"]) == (first, second)
+    assert now["in_force"] == {"from_date": "2026-01-01", "until_date": later}
+    quote = tmp_path / "now.json"
+    quote.write_text(json.dumps(now))
+    assert at.json("verify-quote", address, str(quote))["exact"] is True
+    with deployed.desk() as desk:
+        listed = document_view(desk, CODE, 1)
+        unit = unit_view(desk, address)
+        addresses = {row.address: row.version_no for row in listed.units.rows}
+        (row,) = document_list(desk, 1).rows
+    assert [(each.run_id, each.in_force) for each in unit.versions] == [
+        (second, False),
+        (first, True),
+    ]
+    assert addresses[address] == 1
+    assert row.in_force == listed.units.total == 60
 
 
 @pytest.mark.parametrize(

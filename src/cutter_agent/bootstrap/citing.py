@@ -28,7 +28,12 @@ ADDRESS_CHARS_MAX = 1_000
 
 
 def cite(desk: Desk, address: str, as_of: str | None = None) -> Citation:
-    """The citation of the version in force at the address, now or on a day; it holds in every check.
+    """The citation of the version in force at the address; it holds in every check.
+
+    Args:
+        desk: the open deployment.
+        address: of the unit.
+        as_of: the day, YYYY-MM-DD; None is today by the database's clock (UTC).
 
     Raises:
         StopDocumentUnknown: no document has the code that the address begins with.
@@ -121,7 +126,7 @@ def _day(as_of: str | None) -> str | None:
 
 
 def _nothing_there(document_id: str, address: str, day: str | None) -> StopRefusedInput:
-    when = "now" if day is None else f"on {day}"
+    when = "today" if day is None else f"on {day}"
     return StopRefusedInput(
         f"nothing is in force at {address[:200]} {when}",
         expected="the address of a unit that was enacted",

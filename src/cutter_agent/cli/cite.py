@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("address")
-@click.option("--as-of", metavar="DATE", help="The day it was in force: YYYY-MM-DD.")
+@click.option(
+    "--as-of", metavar="DATE", help="The day it was in force: YYYY-MM-DD; today without it."
+)
 @click.option("--html", type=click.Path(path_type=Path), help="Write a page that checks itself.")
 @speaks()
 def cite(address: str, *, as_of: str | None, html: Path | None, out: Output) -> None:

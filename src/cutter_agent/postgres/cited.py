@@ -47,7 +47,7 @@ class HeldText:
 def cited_unit(
     select: Select, document_id: str, address: str, as_of: str | None
 ) -> CitedUnit | None:
-    """The version in force at the address, now or on that day; None if there is none."""
+    """The version in force at the address on that day, else today by the database's clock; None if there is none."""
     rows = _rows(select, "cited_unit", document_id=document_id, address=address, as_of=as_of)
     if not rows:
         return None

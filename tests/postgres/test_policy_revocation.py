@@ -13,9 +13,10 @@ from tests.stages import SG_1, Stages, staged
 from clusters.databases import Database
 from cutter_agent.bootstrap import trust
 from cutter_agent.bootstrap.people import KeyChanges, next_policy
-from cutter_agent.errors import StopApprovalInvalid, StopRefusedInput
+from cutter_agent.errors import StopApprovalInvalid, StopApprovalRequired, StopRefusedInput
 from cutter_agent.evidence.sshsig import POLICY_NAMESPACE
 from cutter_agent.orchestrator.clock import utc_text
+from cutter_agent.orchestrator.pauses.sg_3_escalation import EscalationRequested
 from cutter_agent.orchestrator.policy import TrustPolicy
 from cutter_agent.postgres.embedded import Server
 from runs import CHARTER
@@ -116,6 +117,25 @@ def test_a_revocation_while_the_approval_is_on_its_way_stops_the_write(stages: S
             result = runner.resume(stages.run_id, approval_kb_id=reference)
         assert (done, result.stop_code) == (["before transaction"], "STOP_DRIFT")
         assert rows(deployed, "SELECT FROM cutter_governance.approval_use") == []
+
+
+def test_a_decision_is_asked_for_anew_under_another_trust_policy(stages: Stages) -> None:
+    """Nobody can be bound by what was signed under a policy that counts no more; the run can still be ended."""
+    with stages.at(SG_1) as deployed:
+        with deployed.runner() as runner, pytest.raises(StopApprovalRequired):
+            runner.escalate(stages.run_id, "void")
+        deployed.sign(stages.run_id, "bob")
+        change(deployed, CHANGES["revoked"][0])
+        with deployed.runner() as runner:
+            with pytest.raises(StopApprovalRequired):
+                runner.escalate(stages.run_id, "void")
+            request = deployed.context(stages.run_id).get(EscalationRequested)
+            assert request is not None
+            assert request.number == 2
+            deployed.sign(stages.run_id, "bob")
+            assert runner.escalate(stages.run_id, "void").context.terminal == "voided"
+        uses = rows(deployed, "SELECT decision, n FROM cutter_governance.approval_use")
+        assert uses == [("void", 1)]
 
 
 def test_what_a_revoked_key_signed_before_can_still_be_checked(ready: Deployed) -> None:

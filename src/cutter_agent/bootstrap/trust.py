@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.home import POLICY, PROPOSAL
@@ -23,7 +24,7 @@ from cutter_agent.evidence.sshsig import (
 from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.grants import ROLE_ADMIN
 from cutter_agent.orchestrator.orders import OfferedSignature
-from cutter_agent.orchestrator.policy import TrustPolicy, parse_policy
+from cutter_agent.orchestrator.policy import EnrolledKey, TrustPolicy, parse_policy
 from cutter_agent.orchestrator.policy_change import PolicyVerdict, judge_policy
 
 if TYPE_CHECKING:
@@ -224,7 +225,8 @@ def accept(desk: Desk, waiting: Proposal) -> None:
 def policy_signers(policy: TrustPolicy) -> tuple[AllowedSigner, ...]:
     """The policy's persons and keys with what each may sign and when.
 
-    A revoked key counts only for what was signed before, as far as a verifier asks for a time.
+    A revoked key counts only for what was signed before, as far as a verifier asks for a time; and
+    never beyond its own end.
     """
     return tuple(
         AllowedSigner(
@@ -232,11 +234,17 @@ def policy_signers(policy: TrustPolicy) -> tuple[AllowedSigner, ...]:
             parse_public_key(key.public_key),
             (APPROVAL_NAMESPACE, REJECT_NAMESPACE, POLICY_NAMESPACE),
             valid_after=parse_utc(key.valid_from or ""),
-            valid_before=parse_utc(key.revoked_utc or key.valid_until or ""),
+            valid_before=_last_moment(key),
         )
         for person in policy.persons
         for key in person.keys
     )
+
+
+def _last_moment(key: EnrolledKey) -> datetime | None:
+    """The earlier of the key's own end and its revocation."""
+    ends = (parse_utc(stated) for stated in (key.valid_until, key.revoked_utc) if stated)
+    return min((end for end in ends if end is not None), default=None)
 
 
 def allowed_signers(policy: TrustPolicy) -> str:

@@ -162,7 +162,7 @@ class Ask:
             return
         request = context.get(EscalationRequested)
         spent = request is not None and self._site.consumed_by(request.request_sha256) is not None
-        if request is None or spent or request.decision != decision or self._expired(request):
+        if request is None or spent or request.decision != decision or self._outlived(request):
             self._issue_escalation(going, decision)
             raise StopApprovalRequired(f"{Gate.SG_3} waits for its approval: {decision}")
         signed = self._kb.signatures(context.run_id, request.document)
@@ -207,6 +207,14 @@ class Ask:
             now_utc=self._site.now_utc(),
         )
 
+    @property
+    def _policy_sha256(self) -> str:
+        return NO_POLICY if self._policy is None else self._policy.sha256
+
+    def _outlived(self, request: EscalationRequested) -> bool:
+        """Say whether nobody can sign the request any more: it expired, or is of another trust policy."""
+        return self._expired(request) or request.policy_sha256 != self._policy_sha256
+
     def _expired(self, request: AuthorizationRequested) -> bool:
         expires = parse_utc(request.expires_utc)
         return expires is None or self._site.now_utc() > expires
@@ -248,7 +256,7 @@ class Ask:
             nonce=nonce,
             issued_utc=utc_text(now),
             expires_utc=utc_text(now + timedelta(seconds=GATE_TTL_S[gate])),
-            policy_sha256=NO_POLICY if self._policy is None else self._policy.sha256,
+            policy_sha256=self._policy_sha256,
             starter=context.history.header.starter,
             review_decision_id=fresh or "",
             decision=decision or "",

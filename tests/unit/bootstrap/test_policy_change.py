@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from cutter_agent.bootstrap.people import next_policy
+from cutter_agent.bootstrap.trust import policy_signers
 from cutter_agent.errors import StopApprovalInvalid, StopRefusedInput
 from cutter_agent.evidence.sshsig import PublicKey, parse_public_key
 from cutter_agent.orchestrator.orders import OfferedSignature
@@ -235,3 +236,22 @@ class TestExplained:
                 assert deciders_of_run(self.POLICY, context, NOW).may == persons
         with pytest.raises(StopRefusedInput, match="waits for no approval"):
             deciders_of_run(self.POLICY, context, NOW)
+
+
+@pytest.mark.parametrize(
+    ("until", "revoked", "last"),
+    [
+        ("2026-03-01T00:00:00Z", "2026-06-01T00:00:00Z", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-06-01T00:00:00Z", "2026-03-01T00:00:00Z", datetime(2026, 3, 1, tzinfo=UTC)),
+        ("2026-06-01T00:00:00Z", None, datetime(2026, 6, 1, tzinfo=UTC)),
+        (None, "2026-06-01T00:00:00Z", datetime(2026, 6, 1, tzinfo=UTC)),
+        (None, None, None),
+    ],
+)
+def test_a_key_may_sign_until_its_end_or_its_revocation_whichever_is_earlier(
+    until: str | None, revoked: str | None, last: datetime | None
+) -> None:
+    (alice,) = first("alice").persons
+    ended = replace(alice.keys[0], valid_until=until, revoked_utc=revoked)
+    policy = replace(first("alice"), persons=(replace(alice, keys=(ended,)),))
+    assert [signer.valid_before for signer in policy_signers(policy)] == [last]

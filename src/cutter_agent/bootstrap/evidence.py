@@ -8,12 +8,13 @@ the digest that the run's history names.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.log import entries_of, growth_of, log_note_key
 from cutter_agent.bootstrap.trust import policy_signers
 from cutter_agent.document.plan_rows import plan_bytes
-from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRefusedInput
+from cutter_agent.errors import StopEvidenceMismatch, StopRefusedInput
 from cutter_agent.evidence.allowed_signers import AllowedSigner
 from cutter_agent.evidence.bundle import (
     BundleContents,
@@ -23,7 +24,7 @@ from cutter_agent.evidence.bundle import (
     read_bundle,
     write_bundle,
 )
-from cutter_agent.evidence.bundle_check import BundleCheck, KnownKeys, verify_bundle
+from cutter_agent.evidence.bundle_check import BundleCheck, KnownKeys, check_result, verify_bundle
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.dsse import IN_TOTO_PAYLOAD_TYPE, seal
 from cutter_agent.evidence.ed25519 import key_id
@@ -92,10 +93,7 @@ def _judged(data: bytes) -> Iterator[BundleCheck]:
     """The checks that need the trust policy's rules and the run's own words."""
     contents = read_bundle(data)
     for name, judge in _JUDGES:
-        try:
-            yield BundleCheck(name, held=True, because=judge(contents))
-        except (StopEvidenceMismatch, StopRefusedInput, StopApprovalInvalid) as stop:
-            yield BundleCheck(name, held=False, because=stop.fact)
+        yield check_result(name, partial(judge, contents))
 
 
 _JUDGES: Final = (

@@ -31,6 +31,8 @@ from cutter_agent.evidence.statement import (
 
 HEADER_RULE: Final = b"\n---\n"
 HEADER_LINES_MAX: Final = 100
+CHECK_NOT_MADE: Final = "the check could not be made: "
+"""How the finding of a check begins that broke on what stands in the bundle: it did not hold."""
 NOT_YET: Final = "none"
 """What a header says of a fact that the run did not have when it asked."""
 
@@ -77,12 +79,12 @@ def verify_bundle(
         return (BundleCheck("bundle_whole", held=False, because=stop.fact),)
     checks = [BundleCheck("bundle_whole", held=True, because="every file is as it was written")]
     for name, check in _CHECKS:
-        checks.append(_result(name, partial(check, contents)))
+        checks.append(check_result(name, partial(check, contents)))
     if signers_of is not None:
         agree = partial(_signers_agree, contents, signers_of)
-        checks.append(_result("signers_are_the_policys", agree))
+        checks.append(check_result("signers_are_the_policys", agree))
     if known is not None:
-        checks.append(_result("keys_are_the_known_ones", partial(_known, contents, known)))
+        checks.append(check_result("keys_are_the_known_ones", partial(_known, contents, known)))
     return tuple(checks)
 
 
@@ -105,12 +107,15 @@ def request_header(body: bytes) -> dict[str, str]:
     return header
 
 
-def _result(name: str, check: Callable[[], str]) -> BundleCheck:
-    """Run one check; whatever a bundle can make it raise is a check that did not hold."""
+def check_result(name: str, check: Callable[[], str]) -> BundleCheck:
+    """The result of one check; whatever a bundle can make it raise is a check that did not hold."""
     try:
         return BundleCheck(name, held=True, because=check())
     except Stop as stop:
         return BundleCheck(name, held=False, because=stop.fact)
+    except Exception as error:  # noqa: BLE001 - a check that cannot be made has not held
+        because = f"{CHECK_NOT_MADE}{type(error).__name__}: {error}"
+        return BundleCheck(name, held=False, because=because)
 
 
 def _executor(contents: BundleContents) -> ExecutorClaim:

@@ -182,6 +182,15 @@ def verify_checkpoint(note: bytes, key: NoteKey) -> Checkpoint:
     return checkpoint
 
 
+def note_head(note: bytes) -> Checkpoint:
+    """The head that a note states; whether anybody signed it is not looked at.
+
+    Raises:
+        StopRefusedInput: the note is not in the one form.
+    """
+    return _parse_note(note)[0]
+
+
 def verify_growth(old: Checkpoint, new: Checkpoint, proof: Sequence[bytes]) -> bool:
     """Whether the proof shows that the new head's log is the old one's, only grown.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 
 from cutter_agent.errors import StopEvidenceMismatch
 from cutter_agent.evidence.bundle import BundleContents, SignedRequest
 from cutter_agent.evidence.bundle_check import request_header
 from cutter_agent.evidence.canonical import Json, parse_canonical, sha256_hex
+from cutter_agent.evidence.checkpoint import head_text, note_head
 from cutter_agent.evidence.merkle import leaf_hash, tree_root
 
 
@@ -17,7 +17,7 @@ def log_tells(contents: BundleContents) -> str:
 
     Raises:
         StopEvidenceMismatch: an approval, the enactment or the policy is not in the log.
-        StopRefusedInput: an entry is no canonical JSON.
+        StopRefusedInput: an entry is no canonical JSON, or an older head is no note.
     """
     if contents.simulated:
         return "a simulated run leaves nothing in a log"
@@ -48,12 +48,13 @@ def log_tells(contents: BundleContents) -> str:
     for each in wanted:
         if not any(each.items() <= entry.items() for entry in entries):
             raise StopEvidenceMismatch(f"the log's entries tell of no such {each['kind']}")
-    shown = {sha256_hex(request.body) for request in contents.requests}
+    shown = [sha256_hex(request.body) for request in contents.requests]
     for entry in entries:
         digest = entry.get("request_sha256")
-        if entry.get("run_id") == contents.run_id and digest not in {None, *shown}:
+        if entry.get("run_id") == contents.run_id and digest not in (None, *shown):
             raise StopEvidenceMismatch(f"the log tells of an answer that is not here: {digest}")
-    heads = {_head(growth.older) for growth in contents.log_growth}
+    stated = (note_head(growth.older) for growth in contents.log_growth)
+    heads = {head_text(head.size, head.root) for head in stated}
     for request in contents.requests:
         named = request_header(request.body).get("log_checkpoint", "")
         if named not in heads:
@@ -66,12 +67,6 @@ def _answer(request: SignedRequest) -> dict[str, Json]:
         return {"kind": "refusal"}
     decision = request_header(request.body).get("decision", "approve")
     return {"kind": "approval_use", "decision": decision}
-
-
-def _head(note: bytes) -> str:
-    """Return the head of a signed note as a request would name it; its signature is checked elsewhere."""
-    _origin, size, root = note.decode().split("\n")[:3]
-    return f"{size}:{base64.b64decode(root).hex()}"
 
 
 def _entry(record: bytes) -> dict[str, Json]:

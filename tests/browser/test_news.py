@@ -18,3 +18,22 @@ def test_a_run_that_begins_elsewhere_appears_without_loading_again(console: Cons
         expect(page.get_by_role("link", name="NEWS", exact=True)).to_be_visible()
         assert page.evaluate("window.same"), "the page was not loaded again"
         assert visit.violations() + visit.complaints == []
+
+
+def test_what_a_reader_opened_stays_open_when_the_page_moves(console: Console) -> None:
+    with console.visit("alice") as visit:
+        page = visit.to(f"/runs/{console.waiting}")
+        phase = page.locator("details[data-key=mark]")
+        expect(phase).not_to_have_attribute("open", "")
+        phase.locator("summary").click()
+        expect(phase).to_have_attribute("open", "")
+        with page.expect_response(lambda each: each.url.endswith(console.waiting)):
+            page.evaluate(
+                "htmx.ajax('GET', location.href, {target: '#live', select: '#live', swap: 'outerHTML'})"
+            )
+        page.wait_for_function(
+            "!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
+        )
+        expect(page.locator("details[data-key=mark]")).to_have_attribute("open", "")
+        expect(page.locator("details[data-key=cutplan]")).not_to_have_attribute("open", "")
+        assert visit.violations() + visit.complaints == []

@@ -1,14 +1,20 @@
 """What people do with forms: a live cut from the first form to the last, and every form that is refused."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
 from tests.live import Deployed
-from tests.runs import CODE
+from tests.runs import CHARTER, CODE
 
 from cutter_agent.bootstrap.approvals import waiting
+from cutter_agent.bootstrap.console.run import run
+from cutter_agent.bootstrap.desk import Desk
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
 from people import signature
 from visitors import Served
+
+HTML = {"Accept": "text/html"}
 
 
 def begun(at: Served, runner: httpx.Client, mode: str = "live") -> str:
@@ -98,6 +104,93 @@ def test_a_refusal_ends_the_run_and_its_reason_stays(at: Served, deployed: Deplo
     assert deployed.context(run_id).terminal == "voided"
     reasons = list((deployed.home.runs / run_id).glob("*.alice.reject.txt"))
     assert [path.read_text() for path in reasons] == ["not agreed\n"]
+
+
+def test_a_refusal_without_a_reason_is_refused(at: Served, deployed: Deployed) -> None:
+    run_id = begun(at, at.signed_in("carol"))
+    given = {"signature": armour(deployed, run_id, "alice", reject=True), "reason": " "}
+    answered = at.signed_in("alice").post(f"/runs/{run_id}/reject", data=given)
+    assert (answered.status_code, answered.json()["code"]) == (422, "STOP_REFUSED_INPUT")
+    assert not list((deployed.home.runs / run_id).glob("*.sig"))
+
+
+def test_a_changed_fact_is_seen_on_every_page_and_takes_no_approval(
+    at: Served, deployed: Deployed
+) -> None:
+    carol, alice = at.signed_in("carol"), at.signed_in("alice")
+    run_id = begun(at, carol)
+    given = {"signature": armour(deployed, run_id, "alice")}
+    refused = armour(deployed, run_id, "alice", reject=True)
+    for path in ("/", f"/runs/{run_id}", f"/runs/{run_id}/plan"):
+        assert "data-approve" in alice.get(path, headers=HTML).text
+    deployed.add(CHARTER.replace(b"60", b"61", 1) + b"\n")
+    for path in ("/", f"/runs/{run_id}", f"/runs/{run_id}/plan"):
+        page = alice.get(path, headers=HTML).text
+        assert "acts have changed" in page or "facts changed" in page, path
+        assert "data-approve" not in page, path
+    sheet = alice.get(f"/runs/{run_id}/approve", headers=HTML).text
+    assert "A newer source was added" in sheet
+    assert f"cutter resume {run_id}" in sheet
+    answered = alice.post(f"/runs/{run_id}/approve", data=given)
+    assert (answered.status_code, answered.json()["code"]) == (409, "STOP_DRIFT")
+    assert answered.json()["next"] == f"cutter resume {run_id}"
+    assert not list((deployed.home.runs / run_id).glob("*.sig"))
+    no = alice.post(f"/runs/{run_id}/reject", data={"signature": refused, "reason": "no"})
+    assert no.status_code == 303, "whoever says no needs no facts"
+
+
+def test_an_expired_request_says_so_and_offers_what_goes_on(
+    at: Served, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    carol, alice = at.signed_in("carol"), at.signed_in("alice")
+    run_id = begun(at, carol)
+    now = Desk.now_utc
+    monkeypatch.setattr(Desk, "now_utc", lambda desk: now(desk) + timedelta(hours=25))
+    for browser, offered in ((carol, True), (alice, False)):
+        sheet = browser.get(f"/runs/{run_id}/approve", headers=HTML).text
+        assert "This request has expired." in sheet
+        assert "data-decide" not in sheet
+        assert f"cutter resume {run_id}" in sheet
+        assert (f'action="/runs/{run_id}/resume"' in sheet) is offered
+
+
+def test_a_refused_run_shows_on_its_rail_where_it_ended(at: Served, deployed: Deployed) -> None:
+    carol = at.signed_in("carol")
+    run_id = begun(at, carol)
+    given = {"signature": armour(deployed, run_id, "alice", reject=True), "reason": "no"}
+    at.signed_in("alice").post(f"/runs/{run_id}/reject", data=given)
+    carol.post(f"/runs/{run_id}/resume")
+    settle(at, run_id)
+    with deployed.desk() as desk:
+        rail = run(desk, run_id).rail
+    assert [step.name for step in rail if step.status == "failed"] == ["SG_1"]
+    assert "waiting" not in {step.status for step in rail}
+
+
+def test_a_decision_of_sg_3_is_asked_in_its_own_words(at: Served, deployed: Deployed) -> None:
+    carol = at.signed_in("carol")
+    run_id = begun(at, carol)
+    page = carol.get(f"/runs/{run_id}", headers=HTML).text
+    assert 'class="button bad">End the run' in page, "what ends a run is never the first button"
+    carol.post(f"/runs/{run_id}/void")
+    sheet = at.signed_in("bob").get(f"/runs/{run_id}/approve", headers=HTML).text
+    assert "May this run be ended for good" in sheet
+    given = {"signature": armour(deployed, run_id, "bob")}
+    at.signed_in("bob").post(f"/runs/{run_id}/approve", data=given)
+    carol.post(f"/runs/{run_id}/void")
+    settle(at, run_id)
+    with deployed.desk() as desk:
+        rail = run(desk, run_id).rail
+    assert [step.status for step in rail].count("failed") == 1
+
+
+def test_a_downloaded_request_carries_the_runs_id(at: Served) -> None:
+    run_id = begun(at, at.signed_in("carol"))
+    answered = at.signed_in("alice").get(f"/runs/{run_id}/request")
+    assert f'filename="{run_id}.SG1-' in answered.headers["content-disposition"]
+    sheet = at.signed_in("alice").get(f"/runs/{run_id}/approve", headers=HTML).text
+    assert f"&lt; {run_id}.SG1-" in sheet
+    assert "Root of the units" in sheet
 
 
 def test_resuming_what_waits_for_signatures_says_so(at: Served) -> None:

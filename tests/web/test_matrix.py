@@ -57,7 +57,7 @@ ACTS = {
 BODIES: dict[str, object] = {
     "/api/v1/runs": {"document_id": "NOPE-1"},
     "/api/v1/runs/{run_id}/approvals": {"signature": "none"},
-    "/api/v1/runs/{run_id}/refusals": {"signature": "none"},
+    "/api/v1/runs/{run_id}/refusals": {"signature": "none", "reason": "no"},
 }
 WRONG = ("none", "tampered", "of another server", "signed out", "idle too long", "struck out")
 FOREIGN = ("no token", "another person's token", "another site's form", "a made-up token")

@@ -16,6 +16,7 @@ from cutter_agent.cli.main import run
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.web.bodies import DISCARDED_BYTES_MAX
 from cutter_agent.web.options import ServerOptions, check_options
+from cutter_agent.web.serve import listening_at
 from visitors import Served
 
 START_S = 90
@@ -69,6 +70,17 @@ def test_a_port_that_is_taken_is_named(
     assert "something listens" in capsys.readouterr().err
     assert run(["serve", "--host", "192.0.2.1"]) == 22
     assert "--tls-cert" in capsys.readouterr().err
+
+
+def test_an_answer_waits_for_no_acknowledgement() -> None:
+    """Else a page is held back until the browser's delayed acknowledgement of its headers."""
+    with (
+        listening_at(ServerOptions(port=0)) as listening,
+        socket.create_connection(listening.getsockname()[:2]),
+    ):
+        connection, _ = listening.accept()
+        with connection:
+            assert connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
 
 
 def test_a_request_for_another_name_is_refused(at: Served) -> None:

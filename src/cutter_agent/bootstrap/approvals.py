@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk
     from cutter_agent.bootstrap.home import Home
     from cutter_agent.crypto.person_keys import PassphraseProvider, PersonSigner
+    from cutter_agent.orchestrator.policy import TrustPolicy
 
 SIMULATED_SCOPE: Final = "enacted_only"
 ARMOR_BYTES_MAX: Final = 8 * 1024
@@ -141,6 +142,7 @@ def submit_signature(
     Raises:
         StopApprovalExpired: the request's life is over.
         StopApprovalInvalid: the signature is not by this person over this request, or cannot count.
+        StopDrift, StopGrantDelta: it approves, and a fact has changed since the request was written.
         StopRefusedInput: the run waits for nothing, or another signature of this person lies there.
         StopStorage: the file could not be written durably.
     """
@@ -176,12 +178,30 @@ def submit_signature(
         )
     if signature.public_key.hardware and not signature.user_present:
         raise StopApprovalInvalid("the key signed without its owner's touch", run_id=run_id)
+    if not rejects and asked.request.decision != "void":
+        _refuse_drift(desk, context, policy)
     path = _request_file(desk.runs_dir, context, asked)
     target = _lay(path, run_id, person, armor, reject=rejects)
     offer(desk, context, target)
     if reason:
         reason_file(path.parent, asked.request.document, person, reason)
     return target
+
+
+def _refuse_drift(desk: Desk, context: RunContext, policy: TrustPolicy) -> None:
+    """An approval for facts that are no more is taken nowhere; ending the run needs none of them."""
+    from cutter_agent.bootstrap.facts_now import drift_stop
+
+    stop = drift_stop(desk, context, policy)
+    if stop is not None:
+        raise type(stop)(
+            stop.fact,
+            expected=stop.expected,
+            run_id=context.run_id,
+            document_id=context.document_id,
+            differences=stop.differences,
+            remedy="cutter resume {run}",
+        )
 
 
 def no_policy(run_id: str) -> StopApprovalInvalid:

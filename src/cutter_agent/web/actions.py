@@ -106,6 +106,13 @@ def hand_in(console: Console, run_id: str, who: Visitor, armor: bytes, reason: s
     """
     if reason is not None:
         reason = " ".join(reason.split())
+        if not reason:
+            raise StopRefusedInput(
+                "a refusal says why",
+                expected=f"1 to {REASON_CHARS_MAX} characters",
+                run_id=run_id,
+                remedy="cutter reject {run} --reason TEXT",
+            )
         if not reason.isprintable():
             raise StopRefusedInput("the reason cannot be read", expected="text", run_id=run_id)
     with console.desks.one() as desk:

@@ -13,7 +13,7 @@ from markupsafe import Markup
 from starlette.responses import HTMLResponse
 
 from cutter_agent.evidence.citation import Citation, inert_json
-from cutter_agent.web import drawn
+from cutter_agent.web import drawn, fact_words
 from cutter_agent.web.access import csrf_token, visitor
 from cutter_agent.web.words import LANGUAGES, Words, chosen
 
@@ -153,6 +153,12 @@ def _environment() -> Environment:
         moment=moment,
         size=size,
         as_json=as_json,
+        readable=fact_words.readable,
+    )
+    made.globals.update(
+        fact_label=fact_words.fact_label,
+        fact_meaning=fact_words.fact_meaning,
+        line_label=fact_words.line_label,
     )
     made.globals["left"] = left
     return made

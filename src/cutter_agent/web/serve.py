@@ -47,7 +47,7 @@ def serve(
     desks = Desks(environ)
     with desks.one():
         pass  # a deployment that cannot be opened is told of before anything listens
-    listening = _bound(options)
+    listening = listening_at(options)
     app = create_app(desks, options)
     config = uvicorn.Config(
         app,
@@ -103,10 +103,17 @@ def address(options: ServerOptions, port: int) -> str:
     return f"{scheme}://{f'[{name}]' if ':' in name else name}:{port}/"
 
 
-def _bound(options: ServerOptions) -> socket.socket:
+def listening_at(options: ServerOptions) -> socket.socket:
+    """The socket listens at the address of these options; answers on its connections leave at once.
+
+    Raises:
+        StopRefusedInput: the address cannot be bound.
+    """
     family = socket.AF_INET6 if ":" in options.host else socket.AF_INET
     try:
-        return socket.create_server((options.host, options.port), family=family, backlog=BACKLOG)
+        bound = socket.create_server((options.host, options.port), family=family, backlog=BACKLOG)
+        # Connections inherit it; the event loop would set it only for sockets whose protocol is named.
+        bound.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         busy = error.errno == errno.EADDRINUSE
         raise StopRefusedInput(
@@ -115,3 +122,4 @@ def _bound(options: ServerOptions) -> socket.socket:
             expected="a free port",
             remedy="cutter serve --port 0",
         ) from error
+    return bound

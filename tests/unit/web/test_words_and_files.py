@@ -4,7 +4,7 @@ import hashlib
 import json
 import re
 import tomllib
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +15,11 @@ from cutter_agent.bootstrap.console.batches import CLOSED, MOVING, WAITING
 from cutter_agent.document.cutplan import Change
 from cutter_agent.document.units import KINDS
 from cutter_agent.evidence.citation import Citation, InForce, Sealed, TreePlace
+from cutter_agent.orchestrator.approval import ApprovalRequest
 from cutter_agent.orchestrator.batch_status import SetAside
+from cutter_agent.orchestrator.factsheet import FactSheet
 from cutter_agent.orchestrator.states import Gate, Terminal
-from cutter_agent.web import drawn
+from cutter_agent.web import drawn, fact_words
 from cutter_agent.web.pages import labels
 from cutter_agent.web.pages.runs import VERBS
 from cutter_agent.web.render import _environment, as_json
@@ -58,6 +60,8 @@ def told() -> set[str]:
     found |= set(CHAIN.findall(chain))
     for table in (labels.STEP_LABELS, labels.STEP_TITLES, labels.BUTTONS):
         found |= set(table.values())
+    found |= set(fact_words.REQUEST_LINES.values()) | {fact_words.fact_meaning("")}
+    found |= {each for pair in fact_words.FACTS.values() for each in pair}
     found |= {each.value for kind in (Change, Terminal, Level, SetAside) for each in kind}
     found |= KINDS | set(VERBS) | {gate.name for gate in Gate} | {MOVING, WAITING, CLOSED}
     found |= {"excluded", "aside", "done", "waiting", "ahead", "expired"}
@@ -150,3 +154,16 @@ def test_json_inside_of_a_page_holds_nothing_that_html_acts_on() -> None:
     text = as_json(citation)
     assert not set("<>&\u200b\u2028") & set(text)
     assert json.loads(text)["text"] == citation.text
+
+
+def test_every_fact_and_every_line_of_a_request_has_its_words() -> None:
+    assert set(fact_words.FACTS) == {each.name for each in fields(FactSheet)}
+    assert set(fact_words.REQUEST_LINES) == {each.name for each in fields(ApprovalRequest)}
+
+
+def test_values_are_shown_for_readers() -> None:
+    assert str(fact_words.readable("ab" * 32)) == f'<code title="{"ab" * 32}">abababababab…</code>'
+    assert ">2030-01-01 12:00:00 UTC<" in fact_words.readable("2030-01-01T12:00:00Z")
+    assert str(fact_words.readable('{"rows":60}')) == "<bdi>rows: 60</bdi>"
+    assert "<script>" not in fact_words.readable("<script>")
+    assert "–" in fact_words.readable("none")

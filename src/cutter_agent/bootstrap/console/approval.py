@@ -7,15 +7,14 @@ from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
 from cutter_agent.bootstrap.approvals import waiting
+from cutter_agent.bootstrap.facts_now import facts_of
 from cutter_agent.bootstrap.standing import context_of, standing_under
 from cutter_agent.errors import Stop
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
 from cutter_agent.orchestrator.approval import SHEET_RULE
 from cutter_agent.orchestrator.ask import asked_of
 from cutter_agent.orchestrator.authorize import check_signer
-from cutter_agent.orchestrator.factsheet import read_facts
-from cutter_agent.orchestrator.phases.source_pin import SourcePinned
-from cutter_agent.orchestrator.policy import NO_POLICY, TrustPolicy
+from cutter_agent.orchestrator.policy import TrustPolicy
 from cutter_agent.orchestrator.policy_explain import deciders_of_run
 from cutter_agent.orchestrator.states import Gate
 
@@ -30,8 +29,12 @@ if TYPE_CHECKING:
 QUESTIONS = {
     Gate.SG_1: "May these drafts be written into the database?",
     Gate.SG_2: "May what was written and verified come into force?",
-    Gate.SG_3: "May the failed run be decided so?",
 }
+DECISIONS = {
+    "retry": "May the failed run try its failed phase again?",
+    "void": "May this run be ended for good, and its document set free?",
+}
+"""What SG_3 asks, by the decision that was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +112,20 @@ class ApprovalSheet:
     twin: str
 
     @property
+    def download(self) -> str:
+        """The name of the downloaded request: two runs of one day ask under one name."""
+        return f"{self.run_id}.{self.document}"
+
+    @property
+    def onward(self) -> str:
+        """The command that goes on where no signature counts any more."""
+        return (
+            f"cutter runs {self.decision} {self.run_id}"
+            if self.decision
+            else f"cutter resume {self.run_id}"
+        )
+
+    @property
     def missing(self) -> int:
         """How many signatures are missing."""
         return max(0, self.threshold - len(self.signed))
@@ -134,8 +151,9 @@ def approval_sheet(desk: Desk, run_id: str, person: str | None) -> ApprovalSheet
     facts = _facts(desk, context, policy)
     asked = asked_of(context, request)
     approve, reject = _refusals(person, asked, policy, here, now)
-    if any(row.changed for row in facts):
+    if any(row.changed for row in facts) and request.decision != "void":
         approve = approve or "a fact has changed since the request was written"
+    name = f"{context.run_id}.{request.document}"
     header, _, review = asked_bytes.body.decode().partition(SHEET_RULE)
     return ApprovalSheet(
         run_id=context.run_id,
@@ -143,7 +161,7 @@ def approval_sheet(desk: Desk, run_id: str, person: str | None) -> ApprovalSheet
         mode=context.history.header.mode.value,
         starter=asked.starter,
         gate=request.gate.value,
-        question=QUESTIONS[request.gate],
+        question=DECISIONS[request.decision] if request.decision else QUESTIONS[request.gate],
         decision=request.decision or "",
         document=request.document,
         request_sha256=request.request_sha256,
@@ -164,8 +182,8 @@ def approval_sheet(desk: Desk, run_id: str, person: str | None) -> ApprovalSheet
         refusal=approve,
         namespace=APPROVAL_NAMESPACE,
         reject_namespace=REJECT_NAMESPACE,
-        command=sign_command(request.document, person, APPROVAL_NAMESPACE),
-        reject_command=sign_command(request.document, person, REJECT_NAMESPACE, ".reject"),
+        command=sign_command(name, person, APPROVAL_NAMESPACE),
+        reject_command=sign_command(name, person, REJECT_NAMESPACE, ".reject"),
         twin=f"cutter approve {context.run_id}",
     )
 
@@ -239,12 +257,10 @@ def _persons(
 
 
 def _facts(desk: Desk, context: RunContext, policy: TrustPolicy | None) -> tuple[FactRow, ...]:
-    pinned = context.get(SourcePinned)
-    if pinned is None:
+    sheets = facts_of(desk, context, policy)
+    if sheets is None:
         return ()
-    policy_sha256 = NO_POLICY if policy is None else policy.sha256
-    now = read_facts(desk.facts(), context.document_id, policy_sha256=policy_sha256)
-    then = pinned.facts
+    then, now = sheets
     return tuple(
         FactRow(each.name, str(getattr(then, each.name)), str(getattr(now, each.name)))
         for each in fields(then)

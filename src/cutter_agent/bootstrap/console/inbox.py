@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.console.paging import Part, part
 from cutter_agent.bootstrap.console.recall import recall_of
-from cutter_agent.bootstrap.standing import Standing, explain, recorded_stop, standing_under
+from cutter_agent.bootstrap.facts_now import drifted
+from cutter_agent.bootstrap.standing import (
+    Standing,
+    explain,
+    recorded_stop,
+    standing_under,
+)
 from cutter_agent.errors import StopEvidenceMismatch
 
 if TYPE_CHECKING:
@@ -28,6 +35,7 @@ class InboxItem:
         signed: who has signed.
         threshold: how many must sign; 0 where nobody is asked.
         left_s: seconds until the request expires, or None without a request.
+        drifted: true if a fact changed since the run pinned it: an approval would not be taken.
         mine: true if it waits for the person who looks.
         command: the exact next command.
     """
@@ -45,6 +53,7 @@ class InboxItem:
     left_s: int | None
     mine: bool
     command: str
+    drifted: bool = False
 
 
 def inbox(
@@ -61,7 +70,20 @@ def inbox(
     """
     items = [item for item in _items(desk, person) if item.mine or not only]
     items.sort(key=lambda each: (not each.mine, each.left_s is None, each.left_s or 0, each.run_id))
-    return part(items, number, size)
+    page = part(items, number, size)
+    return replace(page, rows=tuple(_judged(desk, page.rows)))
+
+
+def _judged(desk: Desk, rows: Sequence[InboxItem]) -> Iterator[InboxItem]:
+    """The rows of one page, each that waits for signatures with whether its facts still hold."""
+    policy, recall = desk.policy(), recall_of(desk)
+    stamps = recall.stamps(desk)
+    for row in rows:
+        context = (
+            recall.context(desk, row.run_id, stamps.get(row.run_id)) if row.threshold else None
+        )
+        changed = context is not None and bool(drifted(desk, context, policy))
+        yield replace(row, drifted=True, command=f"cutter resume {row.run_id}") if changed else row
 
 
 def _items(desk: Desk, person: str | None) -> list[InboxItem]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.console.paging import Part, part
+from cutter_agent.bootstrap.console.rail import AHEAD, DONE, FAILED, RailStep, rail_of
+from cutter_agent.bootstrap.facts_now import drifted
 from cutter_agent.bootstrap.standing import (
     Standing,
     context_of,
@@ -16,38 +18,18 @@ from cutter_agent.bootstrap.standing import (
 )
 from cutter_agent.errors import Category, Stop
 from cutter_agent.orchestrator.history import EventKind, RunEvent
-from cutter_agent.orchestrator.line import LINE, Pause, Phase
+from cutter_agent.orchestrator.line import LINE, Phase
 from cutter_agent.orchestrator.result import result_of
 from cutter_agent.orchestrator.states import OrchestratorState
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk
+    from cutter_agent.errors import Difference
     from cutter_agent.evidence.canonical import Json
     from cutter_agent.orchestrator.gates import Finding
     from cutter_agent.orchestrator.run_context import RunContext
 
 LOG_A_PAGE: Final = 100
-DONE: Final = "done"
-WAITING: Final = "waiting"
-FAILED: Final = "failed"
-AHEAD: Final = "ahead"
-
-
-@dataclass(frozen=True, slots=True)
-class RailStep:
-    """One of the 14 states: how it is reached and whether it was.
-
-    Attributes:
-        kind: start, phase or pause.
-        status: done, waiting (a pause, or where the run stands still), failed or ahead.
-        at_utc: when it was reached; empty before.
-    """
-
-    state: str
-    name: str
-    kind: str
-    status: str
-    at_utc: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +91,8 @@ class RunView:
         context: the run itself, for whoever needs its evidence.
         standing: the request that waits and the signatures beside it.
         stop: the stop that the run stands at, or None.
+        drifted: the facts that are others now than the run pinned, while its write is still to come; a
+            resume would end there.
         primary: the one thing to do next, or None where nothing is left to do.
         actions: everything that may be asked of the run.
     """
@@ -135,6 +119,7 @@ class RunView:
     non_mutation: str
     stop: Stop | None
     standing: Standing
+    drifted: tuple[Difference, ...]
     context: RunContext
     primary: Action | None
     actions: tuple[Action, ...]
@@ -159,12 +144,14 @@ def run(desk: Desk, run_id: str, *, log_number: int = 1, log_size: int = LOG_A_P
         StopEvidenceMismatch: its history cannot be read.
     """
     context = context_of(desk, run_id)
-    here = standing_under(desk, context, desk.policy(), desk.now_utc())
+    policy = desk.policy()
+    here = standing_under(desk, context, policy, desk.now_utc())
     stop = recorded_stop(context)
     cause, who, command = explain(context, here, stop)
     header, history = context.history.header, context.history
     result = result_of(context, desk.reporter())
-    actions = actions_of(context, here, stop)
+    changed = drifted(desk, context, policy)
+    actions = actions_of(context, here, stop, drifted=bool(changed))
     log = [log_line(event) for event in reversed(history.events)]
     return RunView(
         run_id=context.run_id,
@@ -189,42 +176,11 @@ def run(desk: Desk, run_id: str, *, log_number: int = 1, log_size: int = LOG_A_P
         non_mutation=_proof(context),
         stop=stop,
         standing=here,
+        drifted=changed,
         context=context,
         primary=next((each for each in actions if each.allowed), None),
         actions=actions,
     )
-
-
-def rail_of(context: RunContext) -> tuple[RailStep, ...]:
-    """The 14 states in order, each with what became of it."""
-    reached = {OrchestratorState.PENDING: context.history.header.created_utc}
-    reaches = {step.yields.__name__: step.reaches for step in LINE}
-    for event in context.history.events:
-        for record in _records(event):
-            state = reaches.get(_type_of(record))
-            if state is not None:
-                reached[state] = event.at_utc
-    done = {step.reaches for step in context.steps_done}
-    failed = None if context.stop is None else context.stop.phase
-    rail = [
-        RailStep(
-            OrchestratorState.PENDING.value,
-            "pending",
-            "start",
-            DONE,
-            reached[OrchestratorState.PENDING],
-        )
-    ]
-    for step in LINE:
-        status = DONE if step.reaches in done else AHEAD
-        if isinstance(step, Pause) and context.state is step.reaches and not context.over:
-            status = WAITING
-        elif status == AHEAD and step.name == failed and context.terminal is not None:
-            status = FAILED
-        kind = "pause" if isinstance(step, Pause) else "phase"
-        at_utc = reached.get(step.reaches, "") if step.reaches in done else ""
-        rail.append(RailStep(step.reaches.value, step.name, kind, status, at_utc))
-    return tuple(rail)
 
 
 def phases_of(context: RunContext) -> tuple[PhaseView, ...]:
@@ -255,7 +211,9 @@ def phases_of(context: RunContext) -> tuple[PhaseView, ...]:
     return tuple(found)
 
 
-def actions_of(context: RunContext, here: Standing, stop: Stop | None) -> tuple[Action, ...]:
+def actions_of(
+    context: RunContext, here: Standing, stop: Stop | None, *, drifted: bool = False
+) -> tuple[Action, ...]:
     """What may be asked of the run, the one that moves it first."""
     run_id, base = context.run_id, f"/runs/{context.run_id}"
     if context.over:
@@ -270,13 +228,17 @@ def actions_of(context: RunContext, here: Standing, stop: Stop | None) -> tuple[
         )
         return (cut,)
     signing = _signing(context, here)
+    void_asked = here.request is not None and here.request.decision == "void"
+    unsigned = signing or (
+        "a fact has changed since it was pinned" if drifted and not void_asked else ""
+    )
     gate = "" if here.request is None else here.request.gate.name
     resume = Action(
         "resume",
         f"{base}/resume",
         "post",
         "runner",
-        _no_resume(here, stop),
+        "" if drifted else _no_resume(here, stop),
         f"cutter resume {run_id}",
     )
     failed = stop is not None and stop.category is Category.FAILED
@@ -298,7 +260,12 @@ def actions_of(context: RunContext, here: Standing, stop: Stop | None) -> tuple[
         f"cutter runs void {run_id}",
     )
     approve = Action(
-        "approve", f"{base}/approve", "get", f"approver:{gate}", signing, f"cutter approve {run_id}"
+        "approve",
+        f"{base}/approve",
+        "get",
+        f"approver:{gate}",
+        unsigned,
+        f"cutter approve {run_id}",
     )
     reject = Action(
         "reject",
@@ -381,12 +348,3 @@ def _approvals(context: RunContext) -> tuple[ApprovalUsed, ...]:
 def _proof(context: RunContext) -> str:
     proofs = [event for event in context.history.events if event.kind is EventKind.PROOF]
     return str(proofs[-1].body.get("level", "")) if proofs else ""
-
-
-def _records(event: RunEvent) -> list[Json]:
-    records = event.body.get("records")
-    return list(records) if isinstance(records, (list, tuple)) else []
-
-
-def _type_of(record: Json) -> str:
-    return str(record.get("type")) if isinstance(record, dict) else ""

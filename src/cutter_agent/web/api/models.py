@@ -106,7 +106,7 @@ class SignatureGiven(Given):
 class RefusalGiven(SignatureGiven):
     """A signed refusal, and why."""
 
-    reason: str = Field(default="", max_length=2000)
+    reason: str = Field(min_length=1, max_length=2000)
 
 
 class PageShown(Shown):

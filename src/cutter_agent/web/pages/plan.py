@@ -12,7 +12,8 @@ from cutter_agent.bootstrap.console.evidence import evidence_view
 from cutter_agent.bootstrap.console.plan import Asked, language_of, plan_book, plan_review
 from cutter_agent.bootstrap.console.run import actions_of
 from cutter_agent.bootstrap.evidence import export_run
-from cutter_agent.bootstrap.standing import context_of, recorded_stop, standing
+from cutter_agent.bootstrap.facts_now import drifted
+from cutter_agent.bootstrap.standing import context_of, recorded_stop, standing_under
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.web.pages.shell import At, Page, PageNumber, Who, Word
 from cutter_agent.web.render import page
@@ -41,8 +42,10 @@ def plan_page(
         difference_page=differences,
     )
     review = plan_review(at, context, asked)
-    here = standing(at, context)
-    actions = actions_of(context, here, recorded_stop(context))
+    policy = at.policy()
+    here = standing_under(at, context, policy, at.now_utc())
+    changed = bool(drifted(at, context, policy))
+    actions = actions_of(context, here, recorded_stop(context), drifted=changed)
     may = any(each.verb == "approve" and each.allowed for each in actions)
     return page(
         request,
@@ -50,6 +53,7 @@ def plan_page(
         title="Plan review",
         twin=f"cutter runs show {run_id}",
         review=review,
+        drifted=changed,
         approve=may and who.person in here.may_sign,
     )
 
@@ -72,7 +76,7 @@ def approve_page(request: Request, who: Who, at: At, run_id: str) -> Response:
 def request_bytes(who: Who, at: At, run_id: str) -> Response:
     """The exact bytes that an approver signs."""
     sheet = approval_sheet(at, run_id, who.person)
-    return _download(sheet.body, sheet.document, "application/octet-stream")
+    return _download(sheet.body, sheet.download, "application/octet-stream")
 
 
 @router.get("/runs/{run_id}/evidence")

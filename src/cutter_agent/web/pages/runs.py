@@ -8,7 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from cutter_agent.bootstrap.console.inbox import inbox
-from cutter_agent.bootstrap.console.run import DONE, WAITING, Action, RunView, run
+from cutter_agent.bootstrap.console.rail import DONE, WAITING
+from cutter_agent.bootstrap.console.run import Action, RunView, run
 from cutter_agent.bootstrap.console.runs import runs
 from cutter_agent.bootstrap.standing import context_of
 from cutter_agent.errors import StopRefusedInput

@@ -90,7 +90,18 @@ function showTree() {
   if (above > pane.clientHeight) pane.scrollTop += above - 48;
 }
 
+// What a reader opened stays open, and what they closed closed, when the page's moving part is replaced.
+let opened = new Map();
+
+document.addEventListener("htmx:beforeSwap", (event) => {
+  const parts = event.target.querySelectorAll("details[data-key]");
+  opened = new Map([...parts].map((part) => [part.dataset.key, part.open]));
+});
+
 document.addEventListener("htmx:afterSwap", () => {
+  for (const part of document.querySelectorAll("details[data-key]")) {
+    if (opened.has(part.dataset.key)) part.open = opened.get(part.dataset.key);
+  }
   offerCopies(document);
   showPlaces(document);
 });
@@ -102,7 +113,11 @@ function tick() {
     const left = Math.max(0, Math.floor((Date.parse(time.dataset.until) - now) / 1000));
     const [hours, minutes] = [Math.floor(left / 3600), Math.floor((left % 3600) / 60)];
     const two = (number) => String(number).padStart(2, "0");
-    if (left === 0) continue;
+    if (left === 0) {
+      time.classList.add("over");
+      if (time.dataset.over) time.textContent = time.dataset.over;
+      continue;
+    }
     time.textContent = hours ? `${hours} h ${two(minutes)} min` : `${minutes} min ${two(left % 60)} s`;
   }
 }

@@ -2,6 +2,8 @@
 
 from tests.browser.conftest import Console
 
+from cutter_agent.orchestrator import Mode
+
 
 def test_j_and_k_walk_through_the_units_and_light_the_source(console: Console) -> None:
     with console.visit("alice") as visit:
@@ -42,3 +44,51 @@ def test_a_does_nothing_for_whoever_may_not_approve(console: Console) -> None:
         page.keyboard.press("a")
         assert page.locator("[data-approve]").count() == 0
         assert page.url == before
+
+
+def long_run(console: Console) -> str:
+    """A dry run of a document with more units than a page of the tree shows."""
+    body = "".join(f"# Section {n}\n\n{n}. A rule.\n\n" for n in range(1, 452)).encode()
+    console.deployed.add(body, "LONG", profile="markdown")
+    with console.deployed.runner() as runner:
+        return runner.cut(document_id="LONG", mode=Mode.DRYRUN).run_id
+
+
+def test_the_keys_go_on_beyond_a_page_and_a_unit_can_be_jumped_to(console: Console) -> None:
+    run_id = long_run(console)
+    with console.visit("alice") as visit:
+        page = visit.to(f"/runs/{run_id}/plan")
+        rows = page.locator(".tree a")
+        here = page.locator(".tree a[aria-current] .name")
+        assert rows.count() == 200
+        last = rows.nth(199).locator(".name").evaluate("e => e.firstChild.textContent.trim()")
+        page.locator(".tree a").nth(199).click()
+        page.wait_for_function(
+            "name => document.querySelector('#lit strong').textContent.trim() === name", arg=last
+        )
+        with page.expect_navigation():
+            page.keyboard.press("j")
+        assert page.locator(".pages", has_text="201–400").count()
+        with page.expect_navigation():
+            page.keyboard.press("k")
+        assert here.evaluate("e => e.firstChild.textContent.trim()") == last
+        page.keyboard.press("g")
+        page.keyboard.type("not there")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        assert "the plan has no unit" in page.locator("main").inner_text()
+        page.go_back()
+        name = (
+            page.locator(".tree a")
+            .nth(5)
+            .locator(".name")
+            .evaluate("e => e.firstChild.textContent.trim()")
+        )
+        page.locator("[data-jump]").fill(name.lower())
+        with page.expect_navigation():
+            page.locator("[data-jump]").press("Enter")
+        assert here.evaluate("e => e.firstChild.textContent.trim()") == name
+        sheet = visit.to(f"/runs/{run_id}/approve")
+        assert len(sheet.content()) < 150_000, "a page at a time, however many units"
+        assert sheet.get_by_role("link", name="On →").count() == 1
+        assert visit.violations() == []

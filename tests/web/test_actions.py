@@ -1,5 +1,6 @@
 """What people do with forms: a live cut from the first form to the last, and every form that is refused."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import httpx
@@ -10,6 +11,7 @@ from tests.runs import CHARTER, CODE
 from cutter_agent.bootstrap.approvals import waiting
 from cutter_agent.bootstrap.console.run import run
 from cutter_agent.bootstrap.desk import Desk
+from cutter_agent.bootstrap.settings import read_settings, write_settings
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
 from people import signature
 from visitors import Served
@@ -47,7 +49,7 @@ def test_three_people_take_a_live_run_to_its_end(at: Served, deployed: Deployed)
         given = {"signature": armour(deployed, run_id, person)}
         answered = browser.post(f"/runs/{run_id}/approve", data=given)
         assert answered.status_code == 303, answered.text
-        assert answered.headers["location"] == f"/runs/{run_id}?done=approve"
+        assert answered.headers["location"].startswith(f"/runs/{run_id}?done=approve.")
         assert carol.post(f"/runs/{run_id}/resume").status_code == 303
         settle(at, run_id)
     assert deployed.context(run_id).state == "closeout_reported"
@@ -217,3 +219,36 @@ def test_a_run_can_be_voided_by_its_runner_once_that_is_signed(
     assert at.signed_in("bob").post(f"/runs/{run_id}/approve", data=given).status_code == 303
     assert carol.post(f"/runs/{run_id}/void").status_code == 303
     assert deployed.context(run_id).voided
+
+
+def test_what_a_page_says_was_done_cannot_be_written_by_others(at: Served) -> None:
+    carol, alice = at.signed_in("carol"), at.signed_in("alice")
+    run_id = begun(at, carol, "dry")
+    done = carol.post(f"/runs/{run_id}/void").headers["location"]
+    assert "Taken:" in carol.get(done, headers=HTML).text
+    forged = (f"/runs/{run_id}?done=approve", done.replace("void.", "approve."))
+    for browser, path in ((alice, done), *((carol, each) for each in forged)):
+        assert "Taken:" not in browser.get(path, headers=HTML).text, path
+
+
+def test_an_author_is_offered_dry_runs_alone(at: Served, deployed: Deployed) -> None:
+    settings = read_settings(deployed.home)
+    write_settings(deployed.home, replace(settings, authors=("bob",)))
+    for person, dry, live in (("carol", True, True), ("bob", True, False), ("alice", False, False)):
+        page = at.signed_in(person).get(f"/documents/{CODE}", headers=HTML).text
+        assert (">Dry run<" in page, ">Cut live<" in page) == (dry, live), person
+
+
+def test_a_unit_that_is_none_and_a_page_that_is_none_are_not_found(at: Served) -> None:
+    alice = at.signed_in("alice")
+    run_id = begun(at, at.signed_in("carol"), "dry")
+    for path in (f"/runs/{run_id}/plan?unit=NOPE", f"/runs/{run_id}/evidence?unit=NOPE"):
+        answered = alice.get(path, headers=HTML)
+        assert answered.status_code == 404
+        assert "the plan has no unit" in answered.text
+    answered = alice.get("/no-such-page", headers=HTML)
+    assert answered.status_code == 404
+    assert "there is nothing at /no-such-page" in answered.text
+    for name in (f"{CODE}/DIEU-7", "DIEU-7", "dieu-7"):
+        page = alice.get(f"/runs/{run_id}/plan?unit={name}", headers=HTML).text
+        assert f'unit={CODE}/DIEU-7" aria-current="true"' in page, name

@@ -45,7 +45,7 @@ async def approve(
     """The person's signature lies beside the request that they saw."""
     armor = await signature_of(signature, signature_file)
     await run_in_threadpool(hand_in, console_of(request), run_id, who, armor, None)
-    return _shown(run_id, "approve")
+    return _shown(request, run_id, who, "approve")
 
 
 @router.post("/runs/{run_id}/reject")
@@ -60,33 +60,30 @@ async def reject(
     """The person's refusal lies beside the request that they saw."""
     armor = await signature_of(signature, signature_file)
     await run_in_threadpool(hand_in, console_of(request), run_id, who, armor, reason)
-    return _shown(run_id, "reject")
+    return _shown(request, run_id, who, "reject")
 
 
 @router.post("/runs/{run_id}/resume")
 def resume(request: Request, run_id: str, who: Runner) -> Response:
     """The run goes on; where it came to is what its page shows."""
-    del who
     stop = go_on(console_of(request), run_id)
     if stop is not None:
         raise stop
-    return _shown(run_id, "resume")
+    return _shown(request, run_id, who, "resume")
 
 
 @router.post("/runs/{run_id}/retry")
 def retry(request: Request, run_id: str, who: Runner) -> Response:
     """The decision to retry the failed run is asked for, or carried out once it is signed."""
-    del who
     decide(console_of(request), run_id, "retry")
-    return _shown(run_id, "retry")
+    return _shown(request, run_id, who, "retry")
 
 
 @router.post("/runs/{run_id}/void")
 def void(request: Request, run_id: str, who: Runner) -> Response:
     """The decision to end the run is asked for, or carried out once it is signed."""
-    del who
     decide(console_of(request), run_id, "void")
-    return _shown(run_id, "void")
+    return _shown(request, run_id, who, "void")
 
 
 @router.post("/documents/{code}/cut")
@@ -95,7 +92,7 @@ def cut(
 ) -> Response:
     """A run of the document has begun; its page shows it moving."""
     run_id = begin(console_of(request), code, mode, who)
-    return _shown(run_id, "cut")
+    return _shown(request, run_id, who, "cut")
 
 
 def hand_in(console: Console, run_id: str, who: Visitor, armor: bytes, reason: str | None) -> None:
@@ -163,5 +160,6 @@ def begin(console: Console, code: str, mode: str, who: Visitor) -> str:
     return run_id
 
 
-def _shown(run_id: str, verb: str) -> Response:
-    return RedirectResponse(f"/runs/{run_id}?done={verb}", status_code=HTTPStatus.SEE_OTHER)
+def _shown(request: Request, run_id: str, who: Visitor, verb: str) -> Response:
+    done = console_of(request).sessions.told(who.session_id, verb, run_id)
+    return RedirectResponse(f"/runs/{run_id}?done={done}", status_code=HTTPStatus.SEE_OTHER)

@@ -15,6 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
+from cutter_agent.bootstrap.console.plan import NoSuchUnitError
 from cutter_agent.errors import Stop, StopRefusedInput, StopUnexpected
 from cutter_agent.web import actions, api, events, metrics, pages, sign_in
 from cutter_agent.web.access import API, SignInNeeded, sign_in_url
@@ -121,10 +122,29 @@ def _on_http(request: Request, error: Exception) -> Response:
     status = HTTPStatus(error.status_code)
     if status is HTTPStatus.BAD_REQUEST:
         return _on_input(request, RequestValidationError([]))
-    problem = Problem(int(status), status.name, status.phrase, "", "", "", None)
+    fact, expected = "", ""
+    if status is HTTPStatus.NOT_FOUND:
+        fact = f"there is nothing at {request.url.path[:200]}"
+        expected = "an address that a page or /api/v1/openapi.json names"
+    problem = Problem(int(status), status.name, status.phrase, fact, expected, "", None)
     response = answer_of(request, problem)
     response.headers.update(error.headers or {})
     return response
+
+
+def _on_no_unit(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NoSuchUnitError)
+    problem = Problem(
+        404,
+        "UNIT_UNKNOWN",
+        HTTPStatus.NOT_FOUND.phrase,
+        str(error),
+        "an address of the plan, or its last part",
+        f"cutter runs show {error.run_id}",
+        None,
+        error.run_id,
+    )
+    return answer_of(request, problem)
 
 
 def _on_long_body(request: Request, error: Exception) -> Response:
@@ -145,5 +165,6 @@ _HANDLERS: Final[dict[type[Exception], Callable[[Request, Exception], Response]]
     RequestValidationError: _on_input,
     HTTPException: _on_http,
     BodyTooLongError: _on_long_body,
+    NoSuchUnitError: _on_no_unit,
     Exception: _on_bug,
 }

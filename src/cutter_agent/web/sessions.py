@@ -42,6 +42,7 @@ class Sessions:
         self._open: dict[str, Session] = {}
         secret = secrets.token_bytes(32)
         self._ids = Signer(secret, salt="cutter session", digest_method=hashlib.sha256)
+        self._tells = Signer(secret, salt="cutter told", digest_method=hashlib.sha256)
         self._marks = Signer(secret, salt="cutter csrf", digest_method=hashlib.sha256)
 
     def new_id(self) -> str:
@@ -96,6 +97,19 @@ class Sessions:
     def csrf(self, session_id: str) -> str:
         """What a form of this session carries and no other site can know."""
         return self._marks.get_signature(session_id.encode()).decode()
+
+    def told(self, session_id: str, word: str, place: str) -> str:
+        """A word about a place, as the next page's address carries it; nobody else can write it."""
+        mark = self._tells.get_signature(f"{session_id} {word} {place}".encode()).decode()
+        return f"{word}.{mark}"
+
+    def heard(self, session_id: str, given: str, place: str) -> str:
+        """The word about this place that this server told this session; an empty text for any other."""
+        word = given.partition(".")[0]
+        whole = given.isascii() and secrets.compare_digest(
+            self.told(session_id, word, place), given
+        )
+        return word if whole else ""
 
     def csrf_holds(self, session_id: str, given: str) -> bool:
         """Say whether the form is one of this session's own."""

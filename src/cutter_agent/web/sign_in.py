@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
-from starlette.concurrency import run_in_threadpool
+from fastapi import APIRouter, Depends, Request, UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from cutter_agent.bootstrap.console.roles import people_who_may_sign_in
@@ -14,11 +12,8 @@ from cutter_agent.bootstrap.people import check_person
 from cutter_agent.web.access import (
     SIGN_IN,
     cookie_name,
-    give_cookie,
     own_form,
-    safe_next,
     session_id_of,
-    slowed,
 )
 from cutter_agent.web.challenges import SIGNATURE_BYTES_MAX, Challenge
 from cutter_agent.web.console import console_of
@@ -44,24 +39,6 @@ async def signature_of(text: str, file: UploadFile | None) -> bytes:
     if file is not None and file.size:
         return await file.read(SIGNATURE_BYTES_MAX + 1)
     return text.encode("utf-8", "replace")[: SIGNATURE_BYTES_MAX + 1]
-
-
-@router.post(SIGN_IN, dependencies=[Depends(own_form), Depends(slowed)])
-async def sign_in(
-    request: Request,
-    challenge: Annotated[str, Form(max_length=64)] = "",
-    signature: Annotated[str, Form(max_length=SIGNATURE_BYTES_MAX)] = "",
-    signature_file: Annotated[UploadFile | None, File()] = None,
-    wanted: Annotated[str, Form(alias="next", max_length=500)] = "/",
-) -> Response:
-    """The person is signed in under a new session, or the challenge is spent."""
-    armor = await signature_of(signature, signature_file)
-    session_id = await run_in_threadpool(
-        answered, request, challenge, armor, session_id_of(request)[0]
-    )
-    response = RedirectResponse(safe_next(wanted), status_code=HTTPStatus.SEE_OTHER)
-    give_cookie(request, response, session_id)
-    return response
 
 
 @router.post("/sign-out", dependencies=[Depends(own_form)])

@@ -33,6 +33,15 @@ ASIDE: Final = "aside"
 _ORDER: Final = (Change.CHANGED, Change.RETIRED, Change.CREATED)
 
 
+class NoSuchUnitError(LookupError):
+    """The plan has no unit of this name; no stop of the run, a screen answers that nothing is there."""
+
+    def __init__(self, name: str, run_id: str) -> None:
+        """Say which unit, and of which run."""
+        super().__init__(f"the plan has no unit {name[:80]!a}")
+        self.run_id = run_id
+
+
 @dataclass(frozen=True, slots=True)
 class UnitRow:
     """One unit in the tree; `change` is what the plan does with it, or why it does nothing."""
@@ -124,6 +133,7 @@ def plan_review(desk: Desk, context: RunContext, asked: Asked) -> PlanReview:
     """The review of a run's plan, as far as it was asked for.
 
     Raises:
+        NoSuchUnitError: the plan has no unit of the name that was asked for.
         StopRefusedInput: the run has no plan yet.
         StopEvidenceMismatch: the plan cannot be made again from the source.
     """
@@ -131,9 +141,13 @@ def plan_review(desk: Desk, context: RunContext, asked: Asked) -> PlanReview:
     reading = book.reading
     marked, plan = reading.marked, reading.plan
     only = bool(plan.kept) if asked.only_changes is None else asked.only_changes
+    chosen = None if asked.unit is None else book.find(asked.unit)
+    if asked.unit is not None and chosen is None:
+        raise NoSuchUnitError(asked.unit, context.run_id)
+    if only and chosen is not None and chosen not in book.change_places:
+        only = False
     rows = book.changes if only else book.rows
     places = book.change_places if only else book.places
-    chosen = asked.unit if asked.unit in book.places else None
     selected = chosen or next((row.address for row in book.changes), None)
     selected = selected or next((row.address for row in rows if row.change != ASIDE), None)
     at = places.get(selected or "")
@@ -202,6 +216,17 @@ class PlanBook:
     def change_places(self) -> dict[str, int]:
         """The place of each address among the changes."""
         return {row.address: place for place, row in enumerate(self.changes)}
+
+    def find(self, name: str) -> str | None:
+        """The address that this name stands for: the whole of it, or its last part, in any case."""
+        if name in self.places:
+            return name
+        return self._by_name.get(name.strip().rpartition("/")[2].casefold())
+
+    @cached_property
+    def _by_name(self) -> dict[str, str]:
+        """The first address of each last part."""
+        return {row.name.casefold(): row.address for row in reversed(self.rows)}
 
     @cached_property
     def differences(self) -> tuple[PlannedUnit | InForceUnit, ...]:

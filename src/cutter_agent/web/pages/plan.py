@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from cutter_agent.bootstrap.console.approval import approval_sheet
 from cutter_agent.bootstrap.console.evidence import evidence_view
+from cutter_agent.bootstrap.console.paging import part
 from cutter_agent.bootstrap.console.plan import Asked, language_of, plan_book, plan_review
 from cutter_agent.bootstrap.console.run import actions_of
 from cutter_agent.bootstrap.evidence import export_run
 from cutter_agent.bootstrap.facts_now import drifted
 from cutter_agent.bootstrap.standing import context_of, recorded_stop, standing_under
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
-from cutter_agent.web.pages.shell import At, Page, PageNumber, Who, Word
+from cutter_agent.web.pages.shell import PAGES_MAX, At, Page, PageNumber, Who, Word
 from cutter_agent.web.render import page
 
 router = APIRouter(include_in_schema=False)
+SHEET_LINES: Final = 400
+"""So many lines of a request a page shows at once; one of many units has tens of thousands."""
+PartNumber = Annotated[int, Query(ge=0, le=PAGES_MAX, alias="part")]
 
 
 @router.get("/runs/{run_id}/plan")
@@ -59,7 +63,9 @@ def plan_page(
 
 
 @router.get("/runs/{run_id}/approve")
-def approve_page(request: Request, who: Who, at: At, run_id: str) -> Response:
+def approve_page(
+    request: Request, who: Who, at: At, run_id: str, part_no: PartNumber = 1
+) -> Response:
     """What is decided, on which facts, by whom, and how it is signed."""
     sheet = approval_sheet(at, run_id, who.person)
     return page(
@@ -68,7 +74,7 @@ def approve_page(request: Request, who: Who, at: At, run_id: str) -> Response:
         title="Approve",
         twin=sheet.twin,
         sheet=sheet,
-        text=sheet.body.decode("utf-8", "replace"),
+        shown=part(sheet.body.decode("utf-8", "replace").split("\n"), part_no, SHEET_LINES),
     )
 
 

@@ -15,6 +15,7 @@ from cutter_agent.bootstrap.standing import context_of
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.phases.cutplan import CutPlanned
 from cutter_agent.orchestrator.states import OrchestratorState, Terminal
+from cutter_agent.web.console import console_of
 from cutter_agent.web.pages.labels import BUTTONS, STEP_LABELS, STEP_TITLES
 from cutter_agent.web.pages.shell import At, Page, PageNumber, Who, Word
 from cutter_agent.web.render import page
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 router = APIRouter(include_in_schema=False)
 VERBS: Final = ("approve", "reject", "resume", "retry", "void", "cut")
+"""What an action may have been; the page says each in its own language."""
 _STATES: Final = (*(each.value for each in OrchestratorState), *(each.value for each in Terminal))
 
 
@@ -73,7 +75,7 @@ def run_page(
         title="Run",
         twin=f"cutter runs show {view.run_id}",
         run=view,
-        done=done if done in VERBS else "",
+        done=console_of(request).sessions.heard(who.session_id, done, run_id),
         planned=view.context.get(CutPlanned) is not None,
         reached=sum(step.status in {DONE, WAITING} for step in view.rail),
         buttons=BUTTONS,

@@ -33,6 +33,14 @@ function walk(step) {
   const all = rows();
   if (all.length === 0) return;
   const at = all.findIndex(isCurrent);
+  // Beyond the last row of a page is the first one of the next page.
+  if ((at === all.length - 1 && step > 0) || (at === 0 && step < 0)) {
+    const onward = document.querySelector(step > 0 ? "[data-onward]" : "[data-backward]");
+    if (onward !== null) {
+      location.assign(onward.href);
+      return;
+    }
+  }
   const next = all[Math.min(all.length - 1, Math.max(0, at < 0 ? 0 : at + step))];
   if (next.matches("a")) {
     choose(next);
@@ -56,7 +64,11 @@ function approve() {
   if (link !== null) link.click();
 }
 
-const KEYS = { j: () => walk(1), k: () => walk(-1), a: approve };
+function jump() {
+  document.querySelector("[data-jump]")?.focus();
+}
+
+const KEYS = { j: () => walk(1), k: () => walk(-1), a: approve, g: jump };
 
 document.addEventListener("keydown", (event) => {
   const typing = TYPING.has(event.target.tagName) || event.target.isContentEditable;

@@ -42,7 +42,7 @@ from cutter_agent.postgres import history
 from cutter_agent.postgres.connect import Connection, Login, connected
 from cutter_agent.postgres.deployment import newest_policy
 from cutter_agent.postgres.verify import LiveVerifier
-from cutter_agent.postgres.write import WRITE_GATE, LiveWriter
+from cutter_agent.postgres.write import LiveWriter, pass_write_gate
 from forge.approvals import FileKey
 
 CODE = "ICX-TEST"
@@ -287,7 +287,7 @@ class Cut:
     def writing(self) -> Iterator[tuple[Connection, LiveWriter]]:
         """A write transaction of the executor, committed at its end."""
         with session(self.database, "cutter_exec") as connection, connection.transaction():
-            connection.execute(WRITE_GATE)
+            pass_write_gate(connection)
             yield connection, self.writer(connection)
 
     def approve(self, gate: Gate, /, **changes: str) -> None:

@@ -14,8 +14,9 @@ def test_whoever_turns_the_switch_waits_for_the_write_under_way(database: Databa
     cut.approve(Gate.SG_1)
     with cut.writing() as (_, writer), session(database, "cutter_admin") as admin:
         writer.mint_change_set(cut.change_set())
-        admin.execute("SET lock_timeout = '200ms'")
-        with pytest.raises(errors.LockNotAvailable):
+        admin.execute("SET lock_timeout = '50ms'")
+        admin.execute("SET statement_timeout = '500ms'")
+        with pytest.raises(errors.QueryCanceled):
             admin.execute("SELECT cutter_governance.fn_switch_arm(false, 'a test', 'nina')")
     turn_switch(database, armed=False)
     with (

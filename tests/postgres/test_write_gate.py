@@ -11,8 +11,10 @@ from tests.live import APPROVERS, STARTER, Deployed, deploy, sql_as_owner
 
 from clusters.databases import Database
 from cutter_agent.bootstrap.batches import DeskLanes, batch_runner
-from cutter_agent.orchestrator import Mode, Queue, QueueItem
+from cutter_agent.orchestrator import Mode, OrchestratorState, Queue, QueueItem
 from cutter_agent.orchestrator.batch_status import BatchStatus
+from cutter_agent.postgres import connect
+from cutter_agent.postgres.write import WRITE_GATE
 
 LANES = 6
 CODES = tuple(f"LAW-{number}" for number in range(1, 9))
@@ -111,6 +113,40 @@ def test_the_database_never_sees_two_writers(deployed: Deployed) -> None:
     ]
     # The lanes did come together at the gate, or there was nothing to keep apart.
     assert max(waiting) >= 2
+
+
+WAITS = """
+SELECT count(*) FROM pg_locks AS l JOIN pg_stat_activity AS a USING (pid)
+WHERE l.locktype = 'advisory' AND NOT l.granted AND a.datname = current_database()
+  AND clock_timestamp() - a.query_start > interval '400 ms'
+"""
+
+
+def test_whoever_waits_for_another_lanes_write_waits_until_it_is_over(
+    deployed: Deployed, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long that write takes: a lock's own limit is for what nobody should hold for long."""
+    monkeypatch.setitem(connect._PINNED, "lock_timeout", "50ms")
+    with deployed.runner() as runner:
+        run_id = runner.cut(document_id=CODES[0], mode=Mode.LIVE).run_id
+    reference = deployed.sign(run_id, APPROVERS[0])
+    reached: list[OrchestratorState] = []
+
+    def resume() -> None:
+        with deployed.runner() as runner:
+            reached.append(runner.resume(run_id, approval_kb_id=reference).state)
+
+    lane = Thread(target=resume)
+    with psycopg.connect(deployed.database.conninfo()) as other:
+        other.execute(WRITE_GATE.encode())
+        lane.start()
+        with psycopg.connect(deployed.database.conninfo(), autocommit=True) as watcher:
+            while lane.is_alive() and watcher.execute(WAITS).fetchone() == (0,):
+                lane.join(0.02)
+        assert lane.is_alive()
+        other.rollback()
+    lane.join()
+    assert reached == [OrchestratorState.AWAITING_LIFECYCLE_AUTHORIZATION]
 
 
 def test_two_writers_would_have_been_seen(deployed: Deployed) -> None:

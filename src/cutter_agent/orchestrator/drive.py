@@ -181,17 +181,18 @@ class Drive:
             going.step_name, going.findings = None, ()
 
     def _phase(self, step: Phase, going: Going) -> None:
-        began_utc = utc_text(self._site.now_utc())
         if step.in_step:
             self._reading(going)
             warrant = self._warrant(going)
             self._ready_world(going, warrant)
             with self._site.step(going.claim, step.acts_as, warrant) as tx:
+                began_utc = utc_text(self._site.now_utc())  # waiting for another lane is no work
                 self._recheck(going, tx.facts)
                 records = self._do(step, going, tx, began_utc)
                 self._recheck(going, tx.facts, after_write=True)
                 self._append(step, going, tx, records, began_utc)
         else:
+            began_utc = utc_text(self._site.now_utc())
             records = self._do(step, going, None, began_utc)
             with self._site.step(going.claim, Role.EXECUTOR, None) as tx:
                 self._append(step, going, tx, records, began_utc)
@@ -258,8 +259,7 @@ class Drive:
         self, step: Phase, going: Going, tx: Step | None, began_utc: str
     ) -> dict[type, object]:
         """Return everything that the step may ask for, by type."""
-        context = going.context
-        run = context.history.header
+        context, run = going.context, going.context.history.header
         facts = self._site.facts if tx is None else tx.facts
         shelf: dict[type, object] = {
             type(run): run,
@@ -327,9 +327,9 @@ class Drive:
         run_id = going.context.run_id
         if self._site.mode is Mode.DRYRUN:
             return RehearsalWarrant(run_id)
-        if going.given is not None:
-            return live_warrant(run_id, going.given.approved(""))
-        return live_warrant(run_id, self._ask.newest_approval(going.context))
+        given = going.given
+        approved = given.approved("") if given else self._ask.newest_approval(going.context)
+        return live_warrant(run_id, approved)
 
     def _ready_world(self, going: Going, warrant: LiveWarrant | RehearsalWarrant) -> None:
         """Repeat the recorded effects of a dry run in its fresh world; they must come out equal."""

@@ -55,7 +55,7 @@ from cutter_agent.postgres.connect import (
 )
 from cutter_agent.postgres.statements import statement
 from cutter_agent.postgres.verify import LiveLedger, LiveTally, LiveVerifier
-from cutter_agent.postgres.write import WRITE_GATE, LiveWriter, accepted
+from cutter_agent.postgres.write import LiveWriter, accepted, pass_write_gate
 
 _DRIVE_LOCK: Final = """
 SELECT pg_try_advisory_lock(hashtextextended('cutter/drive/' || %(run_id)s::text, 0))
@@ -319,7 +319,7 @@ class LiveSite:
             connection.transaction(),
         ):
             if warrant is not None and not verifies:
-                connection.execute(WRITE_GATE)
+                pass_write_gate(connection)
             yield LiveStep(
                 connection=connection,
                 run_id=claim.run_id,

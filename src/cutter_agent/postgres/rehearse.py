@@ -42,7 +42,7 @@ from cutter_agent.postgres.connect import (
 from cutter_agent.postgres.statements import statement
 from cutter_agent.postgres.throwaway import Throwaway
 from cutter_agent.postgres.verify import LiveLedger, LiveTally, LiveVerifier
-from cutter_agent.postgres.write import WRITE_GATE, SqlWriter, accepted
+from cutter_agent.postgres.write import SqlWriter, accepted, pass_write_gate
 
 _CLAIM: Final = "SELECT cutter_governance.fn_run_claim(%(run_id)s, 'dress rehearsal')"
 _STAND_IN_ARMOR: Final = b"(dress rehearsal)"
@@ -143,7 +143,7 @@ class RestoredStage:
         connection = self._verifier if acts_as is Role.VERIFIER else self._executor
         with translated(run_id=self._run_id), connection.transaction():
             if acts_as is Role.EXECUTOR:
-                connection.execute(WRITE_GATE)
+                pass_write_gate(connection)
             if consumption is not None:
                 armors = [_STAND_IN_ARMOR] * len(consumption.key_ids)
                 history.spend(connection, self._fence, consumption, armors)

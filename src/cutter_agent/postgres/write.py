@@ -27,8 +27,11 @@ from cutter_agent.postgres.connect import Connection, translated
 CHUNK_ROWS: Final = 4_000
 """Units a call: the server's work for one call then outweighs the way there and back."""
 
+_PATIENT: Final = (
+    "SELECT set_config('lock_timeout', '0', true), set_config('statement_timeout', '0', true)"
+)
 WRITE_GATE: Final = "SELECT pg_advisory_xact_lock(hashtextextended('cutter/write-gate', 0))"
-"""First statement of every transaction that writes units: lanes write one after the other."""
+_AS_BEFORE: Final = "SET LOCAL lock_timeout TO DEFAULT; SET LOCAL statement_timeout TO DEFAULT"
 
 _MINT: Final = """
 SELECT cutter_governance.fn_change_set_mint(%(run_id)s, %(fence)s, %(change_set_id)s::text::uuid,
@@ -185,6 +188,17 @@ class LiveWriter(SqlWriter):
     @property
     def warrant(self) -> LiveWarrant:
         return self._warrant
+
+
+def pass_write_gate(connection: Connection) -> None:
+    """The open transaction holds the write gate, to its end: lanes write one after the other.
+
+    First in every transaction that writes units. Another lane's write takes as long as it takes, and
+    its own statements have their limits; so whoever waits for it has none.
+    """
+    connection.execute(_PATIENT)
+    connection.execute(WRITE_GATE)
+    connection.execute(_AS_BEFORE)
 
 
 def accepted(row: Sequence[Any] | None, *, run_id: str | None = None) -> dict[str, Any]:

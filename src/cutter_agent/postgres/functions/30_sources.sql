@@ -102,6 +102,8 @@ DECLARE
   v_seq integer;
   v_armed boolean;
 BEGIN
+  -- However long the write under way takes: writes that come after wait behind this one, and find the switch turned.
+  PERFORM set_config('lock_timeout', '0', true);
   PERFORM pg_advisory_xact_lock(hashtextextended('cutter/execution-switch', 0));
   SELECT s.seq, s.armed INTO v_seq, v_armed FROM cutter_governance.execution_switch AS s ORDER BY s.seq DESC LIMIT 1;
   IF coalesce(v_armed, false) IS NOT DISTINCT FROM p_armed THEN

@@ -142,7 +142,7 @@ class Storm:
     def worker(self) -> Popen[bytes]:
         """A new worker."""
         environ = {HOME_VARIABLE: str(self.home.root)}
-        return start_worker(environ, "--ndjson", log=self.log)
+        return start_worker(environ, "--ndjson", "--share-backups", log=self.log)
 
 
 def begun(deployed: OwnServer) -> set[str]:

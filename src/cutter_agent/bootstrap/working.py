@@ -19,12 +19,15 @@ from cutter_agent.orchestrator.states import Gate, Mode
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.access import Access
     from cutter_agent.postgres.connect import Select
+    from cutter_agent.postgres.shared_backup import SharedBackups
     from cutter_agent.postgres.work import Candidate
 
 ENGINE: Final = "procrastinate"
 CLAIMS_MAX: Final = 3
 """Claims in a row that came to nothing; after that something about the run kills its driver."""
 WAITING_MAX: Final = 10_000
+SHARING_MAX: Final = 5_000
+"""Documents whose rows are hashed in the snapshot of a worker's shared backup."""
 RETRIED: Final = frozenset(
     {"STOP_LOCK_BUSY", "STOP_DATABASE_AWAY", "STOP_STORAGE", "STOP_KB_UPLOAD_FAILED"}
 )
@@ -151,6 +154,27 @@ class Lookout:
 
             self._reads = self.desk.select(ROLE_READER, application=LOOKOUT)
         return self._reads
+
+
+def worker_backups(desk: Desk, name: str) -> SharedBackups:
+    """Backups that all runs of one worker share while they count for each of them.
+
+    Args:
+        desk: the open deployment; it stays open as long as these are used.
+        name: what the files' names begin with.
+    """
+    from cutter_agent.bootstrap.live import HomeVault
+    from cutter_agent.postgres.shared_backup import SharedBackups
+    from cutter_agent.postgres.work import documents_before_a_backup
+
+    vault = HomeVault(desk.home, desk.access, desk.settings.backup_level_min)
+    reader = desk.access.login(ROLE_READER)
+    return SharedBackups(
+        vault.live_vault,
+        name,
+        (),
+        due=lambda: documents_before_a_backup(reader, limit=SHARING_MAX),
+    )
 
 
 def drive_run(desk: Desk, run_id: str, on_step: Callable[[str], None]) -> LaneAnswer | None:

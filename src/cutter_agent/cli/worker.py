@@ -30,13 +30,18 @@ SCHEMA: Final = "cutter.worker/1"
 )
 @click.option("--drain", is_flag=True, help="End when no run can go on.")
 @click.option(
+    "--share-backups", is_flag=True, help="One backup for runs within minutes, as in a batch."
+)
+@click.option(
     "--outfit",
     type=click.Path(path_type=Path),
     metavar="FOLDER",
     help="Make a home for a worker on another machine, and end.",
 )
 @speaks(long=True)
-def worker(*, concurrency: int, drain: bool, outfit: Path | None, out: Output) -> int:
+def worker(
+    *, concurrency: int, drain: bool, share_backups: bool, outfit: Path | None, out: Output
+) -> int:
     """Drive live runs for others.
 
     Takes every run that was handed over or approved, and any whose driver died. Start as many as
@@ -55,7 +60,7 @@ def worker(*, concurrency: int, drain: bool, outfit: Path | None, out: Output) -
         if (said := _said(kind, fields)) is not None:
             out.say(said)
 
-    tally = Worker(os.environ, concurrency, tell, drain=drain).run()
+    tally = Worker(os.environ, concurrency, tell, drain=drain, share_backups=share_backups).run()
     driver = f"{socket.gethostname()}/{os.getpid()}"
     document: dict[str, Json] = {
         "schema": SCHEMA,

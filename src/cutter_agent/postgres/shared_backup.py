@@ -1,6 +1,6 @@
 """One backup for several documents: taken, sealed, restored once, and given to each whose rows it still holds.
 
-A batch asks for a backup for each of its documents within minutes. What makes one shared backup count for
+A batch, or a worker, asks for a backup for each of its documents within minutes. What makes one shared backup count for
 a document is what makes any count: the document's rows now are those of the snapshot, what writes rest on
 beside them is unchanged, and it is younger than a request may find it. Where one of these does not hold, the
 next backup is taken.
@@ -46,7 +46,7 @@ class _Shelf:
 
 
 class SharedBackups:
-    """The backups of one batch; a context that ends closes what is open.
+    """The backups of one batch or worker; a context that ends closes what is open.
 
     Safe for several threads: one takes a backup while the others wait for it.
     """
@@ -58,6 +58,7 @@ class SharedBackups:
         document_ids: Sequence[str],
         *,
         share_s: float = SHARE_S,
+        due: Callable[[], Sequence[str]] | None = None,
     ) -> None:
         """Name what is shared; nothing is taken before a document needs it.
 
@@ -66,11 +67,14 @@ class SharedBackups:
             name: what the files' names begin with.
             document_ids: the documents that may share.
             share_s: how old a backup may be when a document is given it.
+            due: asked, when a backup is taken, for further documents that will soon need one; where it
+                is given, any document may share.
         """
         self._vault_of = vault_of
         self._name = name
         self._document_ids = tuple(document_ids)
         self._share_s = share_s
+        self._due = due
         self._lock = Lock()
         self._vault: LiveVault | None = None
         self._shelf: _Shelf | None = None
@@ -108,7 +112,7 @@ class SharedBackups:
     @contextmanager
     def _held(self, run: RunHeader) -> Iterator[_Shelf]:
         """Hold a backup that counts for the run's document: the one that is open, or a new one."""
-        if run.document_id not in self._document_ids:
+        if self._due is None and run.document_id not in self._document_ids:
             raise StopBackupFailed(
                 f"{run.document_id} is none of the documents that share the backups of {self._name}",
                 expected=", ".join(self._document_ids[:10]),
@@ -117,7 +121,7 @@ class SharedBackups:
             shelf, retired = self._shelf, None
             if shelf is None or not self._counts(shelf.opened, run.document_id):
                 retired, self._shelf = shelf, None
-                shelf = self._shelf = self._taken()
+                shelf = self._shelf = self._taken(run.document_id)
             shelf.users += 1
         if retired is not None and retired.users == 0:
             retired.closing.close()
@@ -130,9 +134,11 @@ class SharedBackups:
             if last:
                 shelf.closing.close()
 
-    def _taken(self) -> _Shelf:
+    def _taken(self, document_id: str) -> _Shelf:
         closing = ExitStack()
-        opened = self._live_vault().opened(self._name, self._document_ids)
+        due = () if self._due is None else self._due()
+        document_ids = tuple(dict.fromkeys((*self._document_ids, document_id, *due)))
+        opened = self._live_vault().opened(self._name, document_ids)
         return _Shelf(closing.enter_context(opened), closing)
 
     def _counts(self, opened: OpenedBackup, document_id: str) -> bool:
@@ -148,7 +154,7 @@ class SharedBackups:
                 taken is not None
                 and row is not None
                 and row[0] - taken <= timedelta(seconds=self._share_s)
-                and rows_sha256(select, document_id) == opened.rows_sha256[document_id]
+                and opened.rows_sha256.get(document_id) == rows_sha256(select, document_id)
                 and ground_sha256(select) == opened.ground_sha256
             )
 

@@ -91,6 +91,15 @@ def waiting_runs(select: Select, *, limit: int) -> Sequence[str]:
     return [str(row["run_id"]) for row in rows]
 
 
+def documents_before_a_backup(reader: Login, *, limit: int) -> Sequence[str]:
+    """Documents whose live runs have yet to ask, and so to take a backup; those of the oldest runs first."""
+    with connected(reader, application="cutter backup") as connection:
+        rows = connection.execute(
+            statement("documents_before_a_backup"), {"limit": limit}
+        ).fetchall()
+    return [str(document_id) for (document_id,) in rows]
+
+
 def worker_count(select: Select) -> int:
     """Return how many workers look for work in this database now."""
     return int(str(select(_WORKERS, {})[0]["workers"]))

@@ -11,14 +11,19 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from queue import Empty, SimpleQueue
-from typing import Final
+from threading import Lock
+from typing import TYPE_CHECKING, Final
+from uuid import uuid4
 
 from cutter_agent.bootstrap import Desk, open_desk
-from cutter_agent.bootstrap.working import Lookout, drive_run
+from cutter_agent.bootstrap.working import Lookout, drive_run, worker_backups
 from cutter_agent.errors import Stop, StopDatabaseAway
 from cutter_agent.evidence.canonical import Json
 from cutter_agent.orchestrator.batch_lanes import LaneAnswer, stopped_at
 from cutter_agent.orchestrator.effects import Hook, no_effect
+
+if TYPE_CHECKING:
+    from cutter_agent.postgres.shared_backup import SharedBackups
 
 LOOKS_PER_S: Final = 4.0
 """How often all workers of a database together look at the run table, however many they are."""
@@ -29,6 +34,8 @@ FOLDERS_S: Final = 2.0
 BEAT_S: Final = 5.0
 AGAIN_S_MIN: Final = 1.0
 AGAIN_S_MAX: Final = 60.0
+PATIENCE_S: Final = 4.0
+"""How long a pause before another try a worker waits for that would end when no run can go on."""
 AWAY_S: Final = 1.0
 CANDIDATES: Final = 16
 
@@ -78,6 +85,7 @@ class Worker:
         tell: Tell,
         *,
         drain: bool = False,
+        share_backups: bool = False,
         on_effect: Hook = no_effect,
     ) -> None:
         """Name the deployment and how many runs to drive at once.
@@ -87,12 +95,16 @@ class Worker:
             lanes: runs that are driven at once.
             tell: told what happens.
             drain: whether to end when nothing is left that could go on.
+            share_backups: whether runs that come within minutes are given one backup, as in a batch.
             on_effect: told of every effect of a run: the place where a test stops the process.
         """
         self._environ = environ
         self._count = lanes
         self._tell = tell
         self._drain = drain
+        self._share_backups = share_backups
+        self._backups: SharedBackups | None = None
+        self._opening = Lock()
         self._on_effect = on_effect
         self._lookout = Lookout(environ)
         self._idle: SimpleQueue[Desk] = SimpleQueue()
@@ -171,7 +183,8 @@ class Worker:
                     wanted += [(run_id, (-1, 0)) for run_id in signed]
                 pause_s = min(max(LOOK_S_MIN, workers / LOOKS_PER_S), LOOK_S_MAX)
                 begun = self._begin(wanted)
-                quiet = 0 if begun or self._going else quiet + 1
+                soon = any(self._soon(each.run_id) for each in found)
+                quiet = 0 if begun or self._going or soon else quiet + 1
                 if self._drain and quiet > 1:
                     return
             except Stop as stop:
@@ -196,6 +209,11 @@ class Worker:
             task.add_done_callback(self._tasks.discard)
             begun += 1
         return begun
+
+    def _soon(self, run_id: str) -> bool:
+        """Say whether the run is left alone for a moment only: a worker that drains waits for it."""
+        tried = self._tried.get(run_id)
+        return tried is not None and tried.again_s <= PATIENCE_S and time.monotonic() < tried.until
 
     async def _take(self, run_id: str, seq: tuple[int, int] = (0, 0)) -> None:
         """The run was brought as far as it goes, if nobody else drives it."""
@@ -237,7 +255,18 @@ class Worker:
         except Empty:
             desk = open_desk(self._environ, on_effect=self._on_effect)
             self._closing.callback(desk.close)
+            desk.backups = self._shared() if self._share_backups else None
             return desk
+
+    def _shared(self) -> SharedBackups:
+        """The backups of all lanes, of a desk that no run uses and that stays open."""
+        with self._opening:
+            if self._backups is None:
+                desk = open_desk(self._environ)
+                self._closing.callback(desk.close)
+                self._backups = worker_backups(desk, f"worker-{uuid4().hex[:12]}")
+                self._closing.callback(self._backups.close)
+            return self._backups
 
     def _step(self, run_id: str, step: str) -> None:
         if self._leaving.is_set():

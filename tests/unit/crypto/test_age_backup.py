@@ -232,7 +232,10 @@ def test_recipients_are_read_with_comments_and_blank_lines():
         ("", "0 age recipients"),
         ("# nobody\n", "0 age recipients"),
         (f"{RECIPIENT}\n{RECIPIENT}\n", "line 2 of the recipients repeats"),
-        (RECIPIENT[:-1] + ("q" if RECIPIENT.endswith("x") else "x"), "line 1 of the recipients is not"),
+        (
+            RECIPIENT[:-1] + ("q" if RECIPIENT.endswith("x") else "x"),
+            "line 1 of the recipients is not",
+        ),
         ("ssh-ed25519 AAAA", "not an age X25519 recipient"),
         (str(x25519.Identity.generate()), "private key"),
         ("\n".join(str(x25519.Identity.generate().to_public()) for _ in range(65)), "65 age"),

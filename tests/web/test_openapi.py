@@ -15,7 +15,7 @@ from schemathesis.specs.openapi.checks import (
     response_schema_conformance,
     status_code_conformance,
 )
-from tests.live import Deployed
+from tests.live import Deployed, cut_live
 from tests.runs import CODE
 
 from cutter_agent.errors import STOP_BY_CODE
@@ -116,3 +116,30 @@ def test_an_unchanged_run_costs_no_body(at: Served, run_id: str) -> None:
     assert first.json()["schema"] == "cutter.run/1"
     again = browser.get(f"/api/v1/runs/{run_id}", headers={"If-None-Match": first.headers["etag"]})
     assert (again.status_code, again.content) == (304, b"")
+
+
+def test_a_client_reviews_what_a_person_would_see(at: Served, deployed: Deployed) -> None:
+    alice = at.signed_in("alice")
+    run_id = cut_live(deployed).run_id
+    plan = alice.get(f"/api/v1/runs/{run_id}/plan", params={"unit": "DIEU-7"}).json()
+    assert (plan["tree_size"], plan["coverage"]["unaccounted_bytes"]) == (60, 0)
+    assert plan["selected"]["address"] == f"{CODE}/DIEU-7"
+    lit = [s["text"] for line in plan["source"]["lines"] for s in line["stretches"] if s["lit"]]
+    assert lit
+    evidence = alice.get(f"/api/v1/runs/{run_id}/evidence").json()
+    assert evidence["complete"]
+    assert evidence["known"]["run_id"] == run_id
+    units = alice.get(f"/api/v1/documents/{CODE}/units").json()
+    assert (units["total"], len(units["rows"])) == (60, 60)
+    unit = alice.get("/api/v1/units", params={"address": f"{CODE}/DIEU-7"}).json()
+    assert [version["in_force"] for version in unit["versions"]] == [True]
+    assert alice.get("/api/v1/batches").json()["rows"] == []
+    for path, status, code in (
+        (f"runs/{run_id}/plan?unit=NOPE", 404, "UNIT_UNKNOWN"),
+        (f"runs/{run_id}/evidence?unit=NOPE", 404, "UNIT_UNKNOWN"),
+        ("runs/ictr-20260101T000000Z-00000000/plan", 404, "STOP_RUN_UNKNOWN"),
+        ("documents/NOPE/units", 404, "STOP_DOCUMENT_UNKNOWN"),
+        ("batches/NOPE", 404, "BATCH_UNKNOWN"),
+    ):
+        answered = alice.get(f"/api/v1/{path}")
+        assert (answered.status_code, answered.json()["code"]) == (status, code), path

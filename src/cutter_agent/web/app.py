@@ -15,7 +15,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 from starlette.responses import RedirectResponse, Response
 
-from cutter_agent.bootstrap.console.plan import NoSuchUnitError
+from cutter_agent.bootstrap.console.missing import NothingThereError
 from cutter_agent.errors import Stop, StopRefusedInput, StopUnexpected
 from cutter_agent.web import actions, api, events, metrics, pages, sign_in
 from cutter_agent.web.access import API, SignInNeeded, sign_in_url
@@ -132,15 +132,16 @@ def _on_http(request: Request, error: Exception) -> Response:
     return response
 
 
-def _on_no_unit(request: Request, error: Exception) -> Response:
-    assert isinstance(error, NoSuchUnitError)
+def _on_nothing(request: Request, error: Exception) -> Response:
+    assert isinstance(error, NothingThereError)
+    status = HTTPStatus.NOT_FOUND
     problem = Problem(
-        404,
-        "UNIT_UNKNOWN",
-        HTTPStatus.NOT_FOUND.phrase,
+        int(status),
+        error.code,
+        status.phrase,
         str(error),
-        "an address of the plan, or its last part",
-        f"cutter runs show {error.run_id}",
+        error.expected,
+        error.remedy,
         None,
         error.run_id,
     )
@@ -165,6 +166,6 @@ _HANDLERS: Final[dict[type[Exception], Callable[[Request, Exception], Response]]
     RequestValidationError: _on_input,
     HTTPException: _on_http,
     BodyTooLongError: _on_long_body,
-    NoSuchUnitError: _on_no_unit,
+    NothingThereError: _on_nothing,
     Exception: _on_bug,
 }

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from cutter_agent.bootstrap.console.missing import NothingThereError
 from cutter_agent.bootstrap.standing import context_of
-from cutter_agent.errors import Stop, StopRefusedInput
+from cutter_agent.errors import Stop
 from cutter_agent.files.batch_book import BATCHES, FolderBook
 from cutter_agent.files.durable import Folder
 from cutter_agent.orchestrator.batch_ledger import LedgerEntry, newest_mode
@@ -85,11 +86,12 @@ def batch_board(desk: Desk, batch_id: str) -> BatchBoard:
     """The batch with this id.
 
     Raises:
-        StopRefusedInput: there is none.
+        NothingThereError: there is none.
         StopEvidenceMismatch: its ledger is torn or edited.
     """
     if batch_id not in {row.batch_id for row in batches(desk)}:
-        raise StopRefusedInput(
+        raise NothingThereError(
+            "BATCH_UNKNOWN",
             f"there is no batch {batch_id[:80]!a}",
             expected="a batch that was run here",
             remedy="cutter batch run QUEUE",

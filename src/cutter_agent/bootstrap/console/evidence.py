@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.console.documents import path_of
 from cutter_agent.bootstrap.console.merkle_path import MerklePath, merkle_path
+from cutter_agent.bootstrap.console.missing import no_such_unit
 from cutter_agent.bootstrap.console.paging import Part, part
-from cutter_agent.bootstrap.console.plan import NoSuchUnitError, plan_book
+from cutter_agent.bootstrap.console.plan import plan_book
 from cutter_agent.errors import Stop
 from cutter_agent.evidence.merkle import Tree
 from cutter_agent.orchestrator.approval import Approved, CutApproved, LifecycleApproved
@@ -77,7 +78,7 @@ def evidence_view(desk: Desk, context: RunContext, unit: str | None, number: int
     """The evidence of the run; the way of this unit's record, else of the first one's.
 
     Raises:
-        NoSuchUnitError: the plan has no such unit.
+        NothingThereError: the plan has no such unit.
         StopEvidenceMismatch: the plan cannot be made again from the source.
     """
     addresses: tuple[str, ...] = ()
@@ -87,7 +88,7 @@ def evidence_view(desk: Desk, context: RunContext, unit: str | None, number: int
         units = reading.plan.units
         addresses = tuple(each.address for each in units)
         if unit is not None and unit not in addresses:
-            raise NoSuchUnitError(unit, context.run_id)
+            raise no_such_unit(unit, context.run_id)
         at = 0 if unit is None else addresses.index(unit)
         selected = addresses[at]
         proof = Tree(reading.leaf_hashes).inclusion_proof(at)

@@ -10,6 +10,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.console.differ import Piece, pieces
+from cutter_agent.bootstrap.console.missing import no_such_unit
 from cutter_agent.bootstrap.console.paging import Part, page_of, part
 from cutter_agent.bootstrap.console.source import SourceView, source_view
 from cutter_agent.document.cutplan import Change, InForceUnit, PlannedUnit
@@ -31,15 +32,6 @@ READINGS_KEPT: Final = 4
 EXCLUDED: Final = "excluded"
 ASIDE: Final = "aside"
 _ORDER: Final = (Change.CHANGED, Change.RETIRED, Change.CREATED)
-
-
-class NoSuchUnitError(LookupError):
-    """The plan has no unit of this name; no stop of the run, a screen answers that nothing is there."""
-
-    def __init__(self, name: str, run_id: str) -> None:
-        """Say which unit, and of which run."""
-        super().__init__(f"the plan has no unit {name[:80]!a}")
-        self.run_id = run_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +125,7 @@ def plan_review(desk: Desk, context: RunContext, asked: Asked) -> PlanReview:
     """The review of a run's plan, as far as it was asked for.
 
     Raises:
-        NoSuchUnitError: the plan has no unit of the name that was asked for.
+        NothingThereError: the plan has no unit of the name that was asked for.
         StopRefusedInput: the run has no plan yet.
         StopEvidenceMismatch: the plan cannot be made again from the source.
     """
@@ -143,7 +135,7 @@ def plan_review(desk: Desk, context: RunContext, asked: Asked) -> PlanReview:
     only = bool(plan.kept) if asked.only_changes is None else asked.only_changes
     chosen = None if asked.unit is None else book.find(asked.unit)
     if asked.unit is not None and chosen is None:
-        raise NoSuchUnitError(asked.unit, context.run_id)
+        raise no_such_unit(asked.unit, context.run_id)
     if only and chosen is not None and chosen not in book.change_places:
         only = False
     rows = book.changes if only else book.rows

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from fastapi import APIRouter
 from fastapi.openapi.utils import get_openapi
 
-from cutter_agent.web.api import deployment, runs, session
+from cutter_agent.web.api import deployment, reviews, runs, session
 from cutter_agent.web.api.answers import PROBLEM_SCHEMA
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _DESCRIPTION: Final = (
 )
 
 router = APIRouter(prefix=PREFIX)
-for part in (session, runs, deployment):
+for part in (session, runs, reviews, deployment):
     router.include_router(part.router)
 
 

@@ -9,10 +9,13 @@ from tests.live import Deployed
 from tests.runs import CHARTER, CODE
 
 from cutter_agent.bootstrap.approvals import waiting
+from cutter_agent.bootstrap.batches import batch_runner
 from cutter_agent.bootstrap.console.run import run
 from cutter_agent.bootstrap.desk import Desk
 from cutter_agent.bootstrap.settings import read_settings, write_settings
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
+from cutter_agent.orchestrator import Mode
+from cutter_agent.orchestrator.batch_queue import Queue, QueueItem
 from people import signature
 from visitors import Served
 
@@ -252,3 +255,31 @@ def test_a_unit_that_is_none_and_a_page_that_is_none_are_not_found(at: Served) -
     for name in (f"{CODE}/DIEU-7", "DIEU-7", "dieu-7"):
         page = alice.get(f"/runs/{run_id}/plan?unit={name}", headers=HTML).text
         assert f'unit={CODE}/DIEU-7" aria-current="true"' in page, name
+
+
+def test_what_a_batch_set_aside_is_let_go_on_from_its_page(at: Served, deployed: Deployed) -> None:
+    queue = Queue(
+        batch_id="NIGHT-1",
+        created_by="carol",
+        created_utc="2026-01-01T00:00:00Z",
+        default_scope="",
+        default_actor="",
+        items=(QueueItem(CODE),),
+    )
+    with deployed.desk() as desk:
+        batch = batch_runner(desk, queue, Mode.DRYRUN)
+        batch.run()
+        batch.quarantine([CODE], "look at it first")
+    carol, alice = at.signed_in("carol"), at.signed_in("alice")
+    button = f'action="/batches/{queue.batch_id}/retry"'
+    assert button not in alice.get(f"/batches/{queue.batch_id}", headers=HTML).text
+    assert button in carol.get(f"/batches/{queue.batch_id}", headers=HTML).text
+    given = {"document_id": CODE}
+    answered = carol.post(f"/batches/{queue.batch_id}/retry", data=given)
+    assert answered.status_code == 303, answered.text
+    page = carol.get(answered.headers["location"], headers=HTML).text
+    assert "It may be tried again" in page
+    assert button not in page
+    again = carol.post(f"/batches/{queue.batch_id}/retry", data=given)
+    assert (again.status_code, again.json()["code"]) == (422, "STOP_REFUSED_INPUT")
+    assert carol.post("/batches/NONE/retry", data=given).json()["code"] == "BATCH_UNKNOWN"

@@ -45,6 +45,7 @@ ACTS = {
     ("POST", "/runs/{run_id}/retry"): RUNNERS,
     ("POST", "/runs/{run_id}/void"): RUNNERS,
     ("POST", "/documents/{code}/cut"): BEGINNERS,
+    ("POST", "/batches/{batch_id}/retry"): RUNNERS,
     ("POST", "/api/v1/runs"): BEGINNERS,
     ("POST", "/api/v1/runs/{run_id}/approvals"): APPROVERS,
     ("POST", "/api/v1/runs/{run_id}/refusals"): APPROVERS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from cutter_agent.orchestrator.factsheet import FactSheet, differences, drift, read_facts
@@ -33,6 +34,25 @@ def drifted(desk: Desk, context: RunContext, policy: TrustPolicy | None) -> tupl
         return ()
     sheets = facts_of(desk, context, policy)
     return () if sheets is None else differences(*sheets)
+
+
+def drifted_ones(
+    desk: Desk, contexts: Iterable[RunContext], policy: TrustPolicy | None
+) -> frozenset[str]:
+    """The runs of a list whose facts are others now; each document is read once."""
+    policy_sha256 = NO_POLICY if policy is None else policy.sha256
+    facts, now, found = desk.facts(), dict[str, FactSheet](), set[str]()
+    for context in contexts:
+        pinned = context.get(SourcePinned)
+        if pinned is None or context.over or context.get(LifecycleEnacted) is not None:
+            continue
+        code = context.document_id
+        if code not in now:
+            beside = next(iter(now.values()), None)
+            now[code] = read_facts(facts, code, policy_sha256=policy_sha256, beside=beside)
+        if pinned.facts != now[code]:
+            found.add(context.run_id)
+    return frozenset(found)
 
 
 def drift_stop(desk: Desk, context: RunContext, policy: TrustPolicy | None) -> Stop | None:

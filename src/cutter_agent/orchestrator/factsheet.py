@@ -46,8 +46,18 @@ def in_force_sha256(units: Sequence[InForceUnit]) -> str:
     return sha256_hex(canonical_bytes(rows))
 
 
-def read_facts(facts: Facts, document_id: str, *, policy_sha256: str) -> FactSheet:
-    """Return the sheet as the facts stand now; the source bytes are read and hashed anew."""
+def read_facts(
+    facts: Facts, document_id: str, *, policy_sha256: str, beside: FactSheet | None = None
+) -> FactSheet:
+    """Return the sheet as the facts stand now; the source bytes are read and hashed anew.
+
+    Args:
+        facts: the look-ups.
+        document_id: whose facts.
+        policy_sha256: of the trust policy that counts now.
+        beside: another document's sheet of this very moment, for a list of many: what is the whole
+            database's is taken from it.
+    """
     document = facts.find_source_document(document_id)
     version = facts.latest_source_version(document_id)
     return FactSheet(
@@ -57,12 +67,18 @@ def read_facts(facts: Facts, document_id: str, *, policy_sha256: str) -> FactShe
             ABSENT if version is None else sha256_hex(facts.source_bytes(version.source_version_id))
         ),
         profile_sha256=ABSENT if version is None else sha256_hex(version.profile_toml),
-        vocab_sha256=facts.vocab_snapshot().sha256,
-        functions_sha256=functions_sha256(facts.function_fingerprints()),
-        grants_sha256=grants_sha256(facts.grant_matrix()),
+        vocab_sha256=facts.vocab_snapshot().sha256 if beside is None else beside.vocab_sha256,
+        functions_sha256=(
+            functions_sha256(facts.function_fingerprints())
+            if beside is None
+            else beside.functions_sha256
+        ),
+        grants_sha256=(
+            grants_sha256(facts.grant_matrix()) if beside is None else beside.grants_sha256
+        ),
         in_force_sha256=in_force_sha256(facts.in_force(document_id)),
         policy_sha256=policy_sha256,
-        database=facts.database_identity().text,
+        database=facts.database_identity().text if beside is None else beside.database,
     )
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated, Final
+from urllib.parse import quote
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response
 
 from cutter_agent.bootstrap.approvals import submit_signature
+from cutter_agent.bootstrap.console.batches import release
 from cutter_agent.bootstrap.console.roles import AUTHOR, RUNNER, approver
 from cutter_agent.bootstrap.standing import context_of
 from cutter_agent.errors import Stop, StopApprovalRequired, StopRefusedInput
@@ -93,6 +95,24 @@ def cut(
     """A run of the document has begun; its page shows it moving."""
     run_id = begin(console_of(request), code, mode, who)
     return _shown(request, run_id, who, "cut")
+
+
+@router.post("/batches/{batch_id}/retry")
+def retry_in_batch(
+    request: Request,
+    batch_id: str,
+    who: Runner,
+    document_id: Annotated[str, Form(max_length=200)] = "",
+) -> Response:
+    """What was set aside in the batch may be tried again; the next `cutter batch run` takes it up."""
+    with console_of(request).desks.one() as desk:
+        answer = release(desk, batch_id, document_id)
+    if answer.run_id and answer.stop_code:
+        return _shown(request, answer.run_id, who, "retry")
+    done = console_of(request).sessions.told(who.session_id, "retry", batch_id)
+    return RedirectResponse(
+        f"/batches/{quote(batch_id)}?done={done}", status_code=HTTPStatus.SEE_OTHER
+    )
 
 
 def hand_in(console: Console, run_id: str, who: Visitor, armor: bytes, reason: str | None) -> None:

@@ -22,6 +22,7 @@ from cutter_agent.orchestrator.line import LINE
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk
+    from cutter_agent.orchestrator.batch_lanes import LaneAnswer
     from cutter_agent.orchestrator.states import Mode
 
 BATCHES_MAX: Final = 500
@@ -104,6 +105,25 @@ def batch_board(desk: Desk, batch_id: str) -> BatchBoard:
     return BatchBoard(_told(batch_id, entries, status), lanes)
 
 
+def release(desk: Desk, batch_id: str, document_id: str) -> LaneAnswer:
+    """What of the batch was set aside under this code may be tried again; returns what that still takes.
+
+    Raises:
+        NothingThereError: there is no such batch.
+        StopLockBusy: a process drives the batch now.
+        StopRefusedInput: the document is not one of the batch, or is not set aside.
+    """
+    from cutter_agent.bootstrap.batches import batch_runner
+
+    batch_board(desk, batch_id)
+    book = FolderBook(desk.runs_dir, batch_id)
+    with book.driving():
+        entries = book.entries()
+        runner = batch_runner(desk, _queue(batch_id, entries), newest_mode(entries))
+        (answer,) = runner.retry((document_id,))
+    return answer
+
+
 def _row(desk: Desk, batch_id: str) -> BatchRow:
     try:
         entries = FolderBook(desk.runs_dir, batch_id).entries()
@@ -126,8 +146,14 @@ def _told(batch_id: str, entries: Sequence[LedgerEntry], status: BatchStatus) ->
 
 def _status(desk: Desk, batch_id: str, entries: Sequence[LedgerEntry]) -> BatchStatus:
     mode: Mode = newest_mode(entries)
+    queue = _queue(batch_id, entries)
+    return status_of(queue, entries, mode, lambda run_id: context_of(desk, run_id))
+
+
+def _queue(batch_id: str, entries: Sequence[LedgerEntry]) -> Queue:
+    """The queue as far as the ledger knows it: its documents from their first attempt on."""
     codes = dict.fromkeys(each.document_id for each in entries if each.document_id)
-    queue = Queue(
+    return Queue(
         batch_id=batch_id,
         created_by="",
         created_utc="",
@@ -135,7 +161,6 @@ def _status(desk: Desk, batch_id: str, entries: Sequence[LedgerEntry]) -> BatchS
         default_actor="",
         items=tuple(QueueItem(code) for code in codes),
     )
-    return status_of(queue, entries, mode, lambda run_id: context_of(desk, run_id))
 
 
 def _item(item: ItemStanding) -> BoardItem:

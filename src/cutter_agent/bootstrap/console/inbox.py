@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.console.paging import Part, part
 from cutter_agent.bootstrap.console.recall import recall_of
-from cutter_agent.bootstrap.facts_now import drifted
+from cutter_agent.bootstrap.facts_now import drifted_ones
 from cutter_agent.bootstrap.standing import (
     Standing,
     explain,
@@ -76,14 +76,15 @@ def inbox(
 
 def _judged(desk: Desk, rows: Sequence[InboxItem]) -> Iterator[InboxItem]:
     """The rows of one page, each that waits for signatures with whether its facts still hold."""
-    policy, recall = desk.policy(), recall_of(desk)
+    recall = recall_of(desk)
     stamps = recall.stamps(desk)
+    read = (
+        recall.context(desk, row.run_id, stamps.get(row.run_id)) for row in rows if row.threshold
+    )
+    changed = drifted_ones(desk, [each for each in read if each is not None], desk.policy())
     for row in rows:
-        context = (
-            recall.context(desk, row.run_id, stamps.get(row.run_id)) if row.threshold else None
-        )
-        changed = context is not None and bool(drifted(desk, context, policy))
-        yield replace(row, drifted=True, command=f"cutter resume {row.run_id}") if changed else row
+        onward = f"cutter resume {row.run_id}"
+        yield replace(row, drifted=True, command=onward) if row.run_id in changed else row
 
 
 def _items(desk: Desk, person: str | None) -> list[InboxItem]:

@@ -16,6 +16,7 @@ from cutter_agent.bootstrap.console.locks import drift_view, locks
 from cutter_agent.bootstrap.console.people import people
 from cutter_agent.bootstrap.console.system import system
 from cutter_agent.errors import Stop
+from cutter_agent.orchestrator.batch_status import SetAside
 from cutter_agent.web.console import console_of
 from cutter_agent.web.pages.shell import At, Page, Who, Word
 from cutter_agent.web.render import page
@@ -32,15 +33,16 @@ def batches_page(request: Request, who: Who, at: At) -> Response:
 
 
 @router.get("/batches/{batch_id}")
-def batch_page(request: Request, who: Who, at: At, batch_id: str) -> Response:
+def batch_page(request: Request, who: Who, at: At, batch_id: str, done: Word = "") -> Response:
     """One batch: its documents by where they stand."""
-    del who
     return page(
         request,
         "batch.html",
         title="Batch",
         twin="cutter batch status QUEUE --watch",
         board=batch_board(at, batch_id),
+        set_aside={each.value for each in SetAside},
+        done=console_of(request).sessions.heard(who.session_id, done, batch_id),
         steps=STEPS,
     )
 

@@ -39,6 +39,12 @@ def validate_sovereign_approval(
         StopApprovalExpired: its life is over.
         StopRefusedInput: it carries a secret.
     """
+    if not isinstance(path_or_text, str | os.PathLike):
+        raise StopApprovalInvalid(
+            f"the approval is a {type(path_or_text).__name__}",
+            expected="its text or the path of its file",
+            run_id=run_id,
+        )
     if isinstance(path_or_text, str) and "\n" in path_or_text:
         text = path_or_text
     else:

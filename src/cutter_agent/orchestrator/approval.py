@@ -192,7 +192,13 @@ def validate_approval_text(
 
 
 def _pairs(text: str, run_id: str) -> Mapping[str, str]:
-    if len(text.encode("utf-8", "surrogatepass")) > APPROVAL_BYTES_MAX:
+    try:
+        size_bytes = len(text.encode())
+    except UnicodeEncodeError as error:
+        raise StopApprovalInvalid(
+            f"the approval has a lone surrogate at character {error.start}", run_id=run_id
+        ) from error
+    if size_bytes > APPROVAL_BYTES_MAX:
         raise StopApprovalInvalid("the approval file is too long", run_id=run_id)
     pairs: dict[str, str] = {}
     for line in text.splitlines():

@@ -100,7 +100,7 @@ class Drive:
                 return None
             if (failed := failed_stop(context)) is not None:
                 return failed
-            going = Going(claim, context, self._witness())
+            going = Going(claim, context, None)
             stop = self._attempt(lambda: self._loop(going, reference), going)
             if not isinstance(stop, StopDatabaseAway):
                 self._prove(going)
@@ -162,6 +162,8 @@ class Drive:
             self._kb.put(run.run_id, document.name, document.text)
 
     def _loop(self, going: Going, reference: str | None) -> None:
+        if self._site.mode is Mode.DRYRUN:
+            going.began = self._site.facts.mutation_reading()
         self.publish(going.context)
         for step, after in zip(LINE, (*LINE[1:], None), strict=True):
             passed = after if isinstance(step, Pause) else step
@@ -382,9 +384,6 @@ class Drive:
 
     def _event(self, context: RunContext, kind: EventKind, body: dict[str, Json]) -> RunEvent:
         return RunEvent(len(context.history.events) + 1, kind, utc_text(self._site.now_utc()), body)
-
-    def _witness(self) -> MutationReading | None:
-        return self._site.facts.mutation_reading() if self._site.mode is Mode.DRYRUN else None
 
     def _prove(self, going: Going) -> None:
         """Record, for a dry run, how much is proven about its not changing anything."""

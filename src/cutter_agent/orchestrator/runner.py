@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -32,6 +32,8 @@ from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import CANDIDATE_CAP, Mode, OrchestratorState
 
 _CODE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
+_CUT_TAKES: Final = "the document's code and a mode"
+_SHOWN_CHARS_MAX: Final = 100
 _REFUSALS = (
     StopApprovalRequired,
     StopApprovalInvalid,
@@ -89,6 +91,37 @@ def _check_code(document_id: object) -> None:
         )
 
 
+def _no_code(document_id: object, mode: Mode) -> bool:
+    """Say whether a dry run was asked for by a text that can be no document's code."""
+    return (
+        mode == Mode.DRYRUN
+        and isinstance(document_id, str)
+        and _CODE.fullmatch(document_id) is None
+    )
+
+
+def _shown(document_id: str) -> str:
+    """Return the text as a run may carry it in place of a code: printable, short, and never a code."""
+    return f"?{ascii(document_id)[1:-1]}"[:_SHOWN_CHARS_MAX]
+
+
+def _refuse_others(
+    others: Mapping[str, object], *, expected: str, document_id: str | None = None
+) -> None:
+    """Return only if nothing else was given.
+
+    Raises:
+        StopRefusedInput: naming what was.
+    """
+    refuse_user_args(others, document_id=document_id)
+    if others:
+        raise StopRefusedInput(
+            f"{', '.join(sorted(others))} is not known here",
+            expected=expected,
+            document_id=document_id,
+        )
+
+
 class OrchestratorRunner:
     """Drives runs: `cut` begins one, `resume` goes on with one (Contract 8)."""
 
@@ -114,6 +147,12 @@ class OrchestratorRunner:
             StopRefusedInput: anything but a document and a mode was given.
             ProductionExecutionNotAuthorized: live, while one of the locks is closed.
         """
+        if _no_code(document_id, mode):
+            # No document has it, and the run says so: an unknown document is a result (Contract 4).
+            document_id = _shown(document_id)
+            _refuse_others(others, expected=_CUT_TAKES, document_id=document_id)
+            run_id, _ = self._open(self._dry, document_id)
+            return self._drive(self._dry, run_id, None, raises=())
         site = self._begun_at(document_id, mode, others)
         done = self._enacted_already(site, document_id)
         if done is not None:
@@ -139,20 +178,23 @@ class OrchestratorRunner:
             return self._drive(site, run_id, None, raises=(ProductionExecutionNotAuthorized,))
         return result_of(RunContext(site.load(run_id)), self._kb)
 
-    def resume(self, run_id: str, approval_kb_id: object = None) -> RunResult:
+    def resume(self, run_id: str, approval_kb_id: object = None, **others: object) -> RunResult:
         """Go on with a run, with an approval if it waits for one.
 
         Args:
             run_id: the run.
             approval_kb_id: `sha256:<digest of the request>`, or the path of the approval's file.
+            **others: whatever else was given; it is refused.
 
         Raises:
+            StopRefusedInput: anything but a run and an approval was given.
             StopRunUnknown: there is no such run.
             StopApprovalRequired: it waits and no approval was named.
             StopApprovalInvalid, StopApprovalExpired, ApprovalConsumedAlready: the approval named
                 does not count.
             ProductionExecutionNotAuthorized: live, while one of the locks is closed.
         """
+        _refuse_others(others, expected="the run's id and an approval")
         if not isinstance(run_id, str):
             raise StopRunUnknown(f"{run_id!r} is no run's id")
         site = self._site_of(run_id)
@@ -196,13 +238,7 @@ class OrchestratorRunner:
             StopRefusedInput, StopDocumentUnknown: more was given than may be, or what is no code.
             ProductionExecutionNotAuthorized: live, while one of the locks is closed.
         """
-        refuse_user_args(others, document_id=document_id)
-        if others:
-            raise StopRefusedInput(
-                f"{', '.join(sorted(others))} is not known here",
-                expected="the document's code and a mode",
-                document_id=document_id,
-            )
+        _refuse_others(others, expected=_CUT_TAKES, document_id=document_id)
         _check_code(document_id)
         if mode not in set(Mode):
             raise StopRefusedInput(f"{mode!r} is no mode", expected="dryrun or live")

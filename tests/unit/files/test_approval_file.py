@@ -131,3 +131,27 @@ def test_what_is_no_text_file_is_refused(tmp_path: Path, kind: str) -> None:
     offered = "a\0b" if kind == "NUL in its name" else str(path)
     with pytest.raises(StopApprovalInvalid):
         validate_sovereign_approval(offered, gate=Gate.SG_1, run_id=RUN_ID, now_utc=NOW)
+
+
+@pytest.mark.parametrize(
+    "junk",
+    [
+        f"# \ud800\n{approval()}",
+        approval(signed_utc="9999-99-99T99:99:99Z"),
+        approval(signed_utc="٢٠٢٦-01-02T11:00:00Z"),
+        "\n",
+        "\x00\n",
+        "a\x00b",
+        "\ud800",
+        "x" * 10_000,
+        b"bytes\n",
+        None,
+        7,
+        ["x"],
+    ],
+    ids=map(str, range(12)),
+)
+def test_junk_is_refused_and_nothing_else(junk: object) -> None:
+    with pytest.raises((StopApprovalInvalid, StopApprovalRequired)) as stop:
+        validate_sovereign_approval(junk, gate=Gate.SG_1, run_id=RUN_ID, now_utc=NOW)  # type: ignore[arg-type]
+    assert stop.value.run_id == RUN_ID

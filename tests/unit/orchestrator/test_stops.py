@@ -16,6 +16,7 @@ from cutter_agent.errors import (
     StopApprovalInvalid,
     StopApprovalRequired,
     StopClock,
+    StopDatabaseAway,
     StopDocumentUnknown,
     StopDrift,
     StopGrantDelta,
@@ -37,7 +38,7 @@ from cutter_agent.orchestrator import (
     OrchestratorState,
     StateStore,
 )
-from cutter_agent.orchestrator.facts import VocabSnapshot
+from cutter_agent.orchestrator.facts import MutationReading, VocabSnapshot
 from cutter_agent.orchestrator.policy import USER_REFUSED_ARGS
 from cutter_agent.orchestrator.runner import Deployment
 from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Terminal
@@ -119,6 +120,74 @@ def test_an_unknown_document_is_a_result_with_a_stop_document(tmp_path: Path) ->
     assert result.exit_status == 17
     assert list((tmp_path / result.run_id).glob("STOP-STOP_DOCUMENT_UNKNOWN-1-*"))
     assert result.context.over
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "",
+        "no code",
+        "a/b",
+        "../x",
+        "A\x00B",
+        "A\nB: c",
+        "\ud800",
+        "Điều",
+        "A" * 300,
+        "| x | `y`",
+        "%s",
+    ],
+    ids=map(str, range(11)),
+)
+def test_a_text_that_is_no_code_is_an_unknown_document_too(tmp_path: Path, code: str) -> None:
+    runner = dry_runner(tmp_path)
+    result = runner.cut(document_id=code)
+    assert (result.stop_code, result.exit_status) == ("STOP_DOCUMENT_UNKNOWN", 17)
+    assert list((tmp_path / result.run_id).glob("STOP-STOP_DOCUMENT_UNKNOWN-1-*"))
+    assert runner.show(result.run_id).stop_code == "STOP_DOCUMENT_UNKNOWN"
+    assert result.document_id.startswith("?")
+    with pytest.raises(StopRefusedInput):
+        runner.cut(document_id=code, manifest_path="x")
+
+
+class Blind(InMemoryDiscoverer):
+    """Facts whose witness cannot say anything the first time it is asked."""
+
+    asked = 0
+
+    def mutation_reading(self) -> MutationReading:
+        self.asked += 1
+        if self.asked == 1:
+            raise self.fault
+        return super().mutation_reading()
+
+    fault: Exception = StopDatabaseAway("the server went away")
+
+
+@pytest.mark.parametrize(
+    ("fault", "code"),
+    [
+        (StopDatabaseAway("the server went away"), "STOP_DATABASE_AWAY"),
+        (LookupError("no row"), "STOP_UNEXPECTED"),
+    ],
+)
+def test_a_witness_that_fails_is_a_stop_of_its_run(
+    tmp_path: Path, fault: Exception, code: str
+) -> None:
+    facts = Blind.from_text(CODE, CHARTER, profile="vn-charter")
+    facts.fault = fault
+    runner = dry_runner(tmp_path, facts)
+    result = runner.cut(document_id=CODE)
+    assert (result.stop_code, result.state) == (code, OrchestratorState.PENDING)
+    assert list((tmp_path / result.run_id).glob(f"STOP-{code}-1-*"))
+
+
+def test_resume_takes_a_run_and_an_approval_and_nothing_else(tmp_path: Path) -> None:
+    runner = dry_runner(tmp_path)
+    run_id = runner.cut(document_id=CODE).run_id
+    for name in ("out_dir", "approval", "mode"):
+        with pytest.raises(StopRefusedInput, match=name):
+            runner.resume(run_id, **{name: "x"})
 
 
 def test_an_unknown_run_is_refused(tmp_path: Path) -> None:
@@ -344,8 +413,8 @@ def test_no_step_goes_on_without_the_document_before_it(document: str, tmp_path:
     assert result.state is OrchestratorState.CLOSEOUT_REPORTED
 
 
-@pytest.mark.parametrize("offered", [None, 7, "", "a b", "x" * 200, "../x"])
-def test_what_is_no_code_never_becomes_a_run(offered: Any, tmp_path: Path) -> None:
+@pytest.mark.parametrize("offered", [None, 7, b"x"])
+def test_what_is_no_text_never_becomes_a_run(offered: Any, tmp_path: Path) -> None:
     with pytest.raises(StopDocumentUnknown):
         dry_runner(tmp_path).cut(document_id=offered)
     assert StateStore(tmp_path).run_ids() == ()

@@ -131,6 +131,13 @@ def test_a_client_reviews_what_a_person_would_see(at: Served, deployed: Deployed
     assert evidence["known"]["run_id"] == run_id
     units = alice.get(f"/api/v1/documents/{CODE}/units").json()
     assert (units["total"], len(units["rows"])) == (60, 60)
+    then = alice.get(f"/api/v1/documents/{CODE}/units", params={"as_of": "9999-01-01"}).json()
+    assert then == units, "what is in force and never ends is so on every later day"
+    early = alice.get(f"/api/v1/documents/{CODE}/units", params={"as_of": "1900-01-01"}).json()
+    assert (early["total"], early["rows"]) == (0, [])
+    page = alice.get(f"/documents/{CODE}?as_of=9999-01-01", headers={"Accept": "text/html"}).text
+    assert f"/units/{CODE}/DIEU-7?as_of=9999-01-01" in page
+    assert alice.get(f"/documents/{CODE}?as_of=never").status_code == 422
     unit = alice.get("/api/v1/units", params={"address": f"{CODE}/DIEU-7"}).json()
     assert [version["in_force"] for version in unit["versions"]] == [True]
     assert alice.get("/api/v1/batches").json()["rows"] == []

@@ -43,7 +43,7 @@ def cite(desk: Desk, address: str, as_of: str | None = None) -> Citation:
     from cutter_agent.postgres.cited import cited_unit
 
     document_id = document_of(desk, address)
-    day = _day(as_of)
+    day = day_of(as_of)
     unit = cited_unit(desk.select(ROLE_READER), document_id, address, day)
     if unit is None:
         raise _nothing_there(document_id, address, day)
@@ -114,7 +114,12 @@ def document_of(desk: Desk, address: str) -> str:
     return code
 
 
-def _day(as_of: str | None) -> str | None:
+def day_of(as_of: str | None) -> str | None:
+    """The day as the database reads it; None for today.
+
+    Raises:
+        StopRefusedInput: it is no day.
+    """
     if as_of is None:
         return None
     try:

@@ -103,18 +103,43 @@ def units_in_force(
         offset=offset,
         chars=OPENING_CHARS,
     )
-    return tuple(
-        ForceRow(
-            address=str(row["address"]),
-            kind=str(row["kind"]),
-            alias=str(row["alias"]),
-            num=str(row["num"]),
-            heading=str(row["heading"]),
-            version_no=_int(row, "version_no"),
-            effective_from=str(row["effective_from"]),
-            opening=str(row["opening"]),
-        )
-        for row in rows
+    return tuple(_force_row(row) for row in rows)
+
+
+def units_on_day(
+    select: Select, document_id: str, as_of: str, *, limit: int, offset: int
+) -> tuple[tuple[ForceRow, ...], int]:
+    """This many of the units that were or will be in force on the day, and how many there are in all.
+
+    Args:
+        select: a reader of rows.
+        document_id: whose units.
+        as_of: the day, YYYY-MM-DD.
+        limit: rows at most.
+        offset: the place of the first row, from 0; behind the last one there are none.
+    """
+    rows = _rows(
+        select,
+        "units_on_day",
+        document_id=document_id,
+        as_of=as_of,
+        limit=limit,
+        offset=offset,
+        chars=OPENING_CHARS,
+    )
+    return tuple(_force_row(row) for row in rows), _int(rows[0], "total") if rows else 0
+
+
+def _force_row(row: Mapping[str, object]) -> ForceRow:
+    return ForceRow(
+        address=str(row["address"]),
+        kind=str(row["kind"]),
+        alias=str(row["alias"]),
+        num=str(row["num"]),
+        heading=str(row["heading"]),
+        version_no=_int(row, "version_no"),
+        effective_from=str(row["effective_from"]),
+        opening=str(row["opening"]),
     )
 
 

@@ -15,6 +15,7 @@ from cutter_agent.orchestrator.grants import ROLE_READER
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk
     from cutter_agent.evidence.citation import Citation
+    from cutter_agent.postgres.connect import Select
     from cutter_agent.postgres.deployment import ListedSource
     from cutter_agent.postgres.explored import CutRow, DocumentRow, ForceRow
 
@@ -28,6 +29,7 @@ class DocumentView:
 
     Attributes:
         language: of the newest source, as its profile says (BCP 47), or an empty text.
+        as_of: the day whose units are shown, YYYY-MM-DD; an empty text is today.
     """
 
     row: DocumentRow
@@ -35,6 +37,7 @@ class DocumentView:
     versions: tuple[ListedSource, ...]
     cuts: tuple[CutRow, ...]
     units: Part[ForceRow]
+    as_of: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,35 +86,56 @@ def document_list(desk: Desk, number: int, looked_for: str = "") -> Part[Documen
     return part(found, number, DOCUMENTS_A_PAGE)
 
 
-def document_view(desk: Desk, code: str, number: int) -> DocumentView:
-    """The document with this code.
+def document_view(desk: Desk, code: str, number: int, as_of: str = "") -> DocumentView:
+    """The document with this code, and a page of its units in force today or on the day that is named.
 
     Raises:
         StopDocumentUnknown: there is none.
+        StopRefusedInput: the day is none.
     """
+    from cutter_agent.bootstrap.citing import day_of
     from cutter_agent.bootstrap.sources import known_versions
     from cutter_agent.postgres import explored
 
     versions = known_versions(desk, code)
+    day = (day_of(as_of) or "") if as_of else ""
     select = desk.select(ROLE_READER)
     row = next((each for each in explored.documents(select) if each.document_id == code), None)
     if row is None:
         raise StopDocumentUnknown(f"{code[:80]!a} is not among the sources")
-    places = part(range(row.in_force), number, UNITS_A_PAGE)
-    units = explored.units_in_force(
-        select, code, limit=UNITS_A_PAGE, offset=max(0, places.first - 1)
-    )
+    units = _units_on(select, code, number, day) if day else _units_now(select, row, number)
     return DocumentView(
         row=row,
         language=_language(desk, code),
         versions=versions,
         cuts=explored.cuts(select, code),
-        units=Part(units, places.number, places.count, places.total, places.first),
+        units=units,
+        as_of=day,
     )
 
 
-def unit_view(desk: Desk, address: str) -> UnitView:
-    """The unit at this address, with the proof of the version in force.
+def _units_now(select: Select, row: DocumentRow, number: int) -> Part[ForceRow]:
+    from cutter_agent.postgres.explored import units_in_force
+
+    places = part(range(row.in_force), number, UNITS_A_PAGE)
+    rows = units_in_force(
+        select, row.document_id, limit=UNITS_A_PAGE, offset=max(0, places.first - 1)
+    )
+    return Part(rows, places.number, places.count, places.total, places.first)
+
+
+def _units_on(select: Select, code: str, number: int, day: str) -> Part[ForceRow]:
+    from cutter_agent.postgres.explored import units_on_day
+
+    offset = (max(number, 1) - 1) * UNITS_A_PAGE
+    rows, total = units_on_day(select, code, day, limit=UNITS_A_PAGE, offset=offset)
+    if not rows:
+        return part((), 1, UNITS_A_PAGE)
+    return Part(rows, max(number, 1), -(-total // UNITS_A_PAGE), total, offset + 1)
+
+
+def unit_view(desk: Desk, address: str, as_of: str = "") -> UnitView:
+    """The unit at this address, with the proof of the version in force today or on the day that is named.
 
     Raises:
         StopDocumentUnknown: no document has the code that the address begins with.
@@ -136,7 +160,7 @@ def unit_view(desk: Desk, address: str) -> UnitView:
     )
     citation, refused = None, None
     try:
-        citation = cite(desk, address)
+        citation = cite(desk, address, as_of or None)
     except Stop as stop:
         refused = stop
     document_id = document_of(desk, address)

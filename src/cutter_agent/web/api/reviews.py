@@ -66,10 +66,16 @@ def evidence_of_run(
 
 
 @router.get("/documents/{code}/units", responses=refusals(404))
-def units_of_document(code: str, who: Reader, at: At, number: Number = 1) -> UnitsShown:
-    """The units of a document that are in force, in the order of the text."""
+def units_of_document(
+    code: str,
+    who: Reader,
+    at: At,
+    number: Number = 1,
+    as_of: Annotated[str, Query(max_length=10, description="ISO date; empty is today.")] = "",
+) -> UnitsShown:
+    """The units of a document that are in force, today or on a day, in the order of the text."""
     del who
-    return UnitsShown.model_validate(document_view(at, code, number).units)
+    return UnitsShown.model_validate(document_view(at, code, number, as_of).units)
 
 
 @router.get("/units", responses=refusals(404, 409))

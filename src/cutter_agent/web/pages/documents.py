@@ -29,7 +29,9 @@ def documents_page(request: Request, who: Who, at: At, q: Word = "", number: Pag
 
 
 @router.get("/documents/{code}")
-def document_page(request: Request, who: Who, at: At, code: str, number: Page = 1) -> Response:
+def document_page(
+    request: Request, who: Who, at: At, code: str, number: Page = 1, as_of: Word = ""
+) -> Response:
     """One document: its source versions, its cuts, its units in force."""
     del who
     return page(
@@ -37,16 +39,16 @@ def document_page(request: Request, who: Who, at: At, code: str, number: Page = 
         "document.html",
         title="Document",
         twin=f"cutter source show {code}",
-        view=document_view(at, code, number),
+        view=document_view(at, code, number, as_of),
     )
 
 
 @router.get("/units/{address:path}")
-def unit_page(request: Request, who: Who, at: At, address: str) -> Response:
+def unit_page(request: Request, who: Who, at: At, address: str, as_of: Word = "") -> Response:
     """One unit: its versions, and the citation of the one in force with its proof."""
     del who
     if request.query_params.get("as") == "citation":
-        body = citation_bytes(cite(at, address))
+        body = citation_bytes(cite(at, address, as_of or None))
         name = "".join(c if c.isascii() and c.isalnum() else "-" for c in address)
         disposition = f'attachment; filename="{name}.citation.json"'
         return Response(
@@ -56,6 +58,7 @@ def unit_page(request: Request, who: Who, at: At, address: str) -> Response:
         request,
         "unit.html",
         title="Unit",
-        twin=f"cutter cite {address}",
-        view=unit_view(at, address),
+        twin=f"cutter cite {address}" + (f" --as-of {as_of}" if as_of else ""),
+        view=unit_view(at, address, as_of),
+        as_of=as_of,
     )

@@ -112,6 +112,7 @@ class TestInit:
         answered = bare_deployment.cutter("init", "--json")
         assert (answered.status, answered.document["code"]) == (75, "STOP_DATABASE_AWAY")
         assert WORD not in answered.out + answered.err
+        assert not bare_deployment.home.settings.exists()
 
     def test_without_one_every_command_points_to_it(self, bare_deployment: Deployment) -> None:
         for words in (("switch", "show"), ("source", "list"), ("keys", "list"), ("doctor",)):

@@ -161,6 +161,21 @@ def test_a_rehearsal_s_bundle_says_what_it_is_and_passes_for_nothing_else(
     assert exported(deployed, run) == data
 
 
+def test_a_rehearsal_of_a_change_has_its_bundle_after_later_cuts_too(
+    at: Deployment, deployed: Deployed
+) -> None:
+    cut_live(deployed)
+    deployed.add(CHARTER_2)
+    at.cutter("run", CODE)
+    rehearsal = at.json("runs", "list")["runs"][0]["run_id"]
+    data = exported(deployed, rehearsal)
+    finish(deployed)
+    assert exported(deployed, rehearsal) == data
+    deployed.add(CHARTER)
+    finish(deployed)
+    assert exported(deployed, rehearsal) == data
+
+
 def test_a_run_that_is_not_closed_out_has_no_bundle(at: Deployment, tmp_path: Path) -> None:
     run = at.cutter("cut", CODE, "--live", "--json").document["run_id"]
     file = tmp_path / "run.zip"

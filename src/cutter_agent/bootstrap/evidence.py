@@ -214,18 +214,21 @@ def planned_reading(desk: Desk, context: RunContext) -> Reading:
 
 def _in_force_then(desk: Desk, context: RunContext) -> Iterator[Sequence[InForceUnit]]:
     """The units that may have been in force when the run made its plan."""
-    from cutter_agent.postgres.run_proof import in_force_before
+    from cutter_agent.postgres.run_proof import enacted_change_sets, in_force_before
 
+    select = desk.select(ROLE_READER)
     if context.history.header.mode is Mode.LIVE:
         cut = context.get(LegACut)
         if cut is not None:
-            yield in_force_before(desk.select(ROLE_READER), cut.change_set_id)
+            yield in_force_before(select, cut.change_set_id)
         # Until this run enacts anything, the units of its time are the ones of now.
         yield desk.facts().in_force(context.document_id)
         return
-    # A rehearsal of the version in force sets its units aside; a later cut may have changed them.
+    # A rehearsal of the version in force sets its units aside; later cuts may have changed them.
     yield ()
     yield desk.facts().in_force(context.document_id)
+    for change_set_id in enacted_change_sets(select, context.document_id):
+        yield in_force_before(select, change_set_id)
 
 
 def _live_seals(desk: Desk, context: RunContext) -> tuple[bytes, bytes]:

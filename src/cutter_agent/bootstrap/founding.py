@@ -120,6 +120,8 @@ def found_alone(
     settings = _settings(before, environ, wanted)
     if before is None and not settings.demo:
         _refuse_demo_data(home)
+    if settings.database.server is ServerKind.OUTSIDE:
+        _prove(home, settings, environ)
     write_settings(home, settings)
     done = [Done("settings", str(home.settings), settings != before)]
     _make_folders(home)
@@ -133,6 +135,19 @@ def found_alone(
     finally:
         access.close()
     return Founded(home, settings, tuple(done))
+
+
+def _prove(home: Home, settings: Settings, environ: Mapping[str, str]) -> None:
+    """Return only if the outside database answers: nothing is kept of one that nobody can reach.
+
+    Raises:
+        StopDatabaseAway: it does not.
+    """
+    from cutter_agent.postgres.connect import connected
+
+    access = open_access(home, settings.database, environ)
+    with connected(access.admin(), application="cutter init"):
+        access.close()
 
 
 def _refuse_foreign(home: Home, command: str) -> None:

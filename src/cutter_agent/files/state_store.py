@@ -1,7 +1,8 @@
 """StateStore: a run's history as one JSON file, `<runs dir>/<run_id>.json`, whole or refused (Contract 7).
 
 A sidecar is one line of canonical JSON with a digest over itself. Beside it lies a hint of how often it
-was written, so that an older copy put back in its place is refused, too.
+was written, so that an older copy put back in its place is refused, too. A power failure may leave that
+hint behind or empty; it never takes it away, so a dry run whose hint is gone is refused.
 """
 
 from __future__ import annotations
@@ -43,6 +44,8 @@ SIDECAR_BYTES_MAX: Final = 64 * 1024 * 1024
 RUN_ID: Final = re.compile(r"ictr-[0-9]{8}T[0-9]{6}Z-[0-9a-f]{8}")
 HEADS: Final = ".heads"
 _HEAD: Final = re.compile(rb"([0-9]{12}) ([0-9a-f]{64})\n")
+_FIRST_HEAD: Final = b"%012d %064d\n" % (0, 0)
+"""Before the first sidecar: none was written."""
 _KEYS: Final = frozenset(
     {
         "schema",
@@ -113,6 +116,8 @@ class StateStore:
         with self._writing(run_id):
             if self._bytes(run_id) is not None:
                 raise StopReplayConflict("a run with this id has a sidecar already", run_id=run_id)
+            # Durable before the sidecar is: from then on it can only be taken away by somebody.
+            self._heads.replace(run_id, _FIRST_HEAD)
             self._write(history, None, after=0)
 
     def load(self, run_id: str) -> RunHistory:
@@ -167,7 +172,8 @@ class StateStore:
 
     def _read(self, run_id: str) -> _Sidecar:
         # The hint first: a writer at work may make the sidecar newer than it, never older.
-        revision, sha256 = self._head(run_id)
+        hint = self._heads.read(run_id, size_bytes_max=100)
+        revision, sha256 = _head(hint)
         data = self._bytes(run_id)
         if data is None:
             raise StopRunUnknown(f"{run_id} has no sidecar here", run_id=run_id)
@@ -175,6 +181,12 @@ class StateStore:
             sidecar = parse_sidecar(data, run_id)
         except (StopRefusedInput, StopEvidenceMismatch) as stop:
             raise translated(stop, StopEvidenceMismatch, run_id=run_id) from stop
+        if hint is None and sidecar.history.header.mode is Mode.DRYRUN:
+            raise StopEvidenceMismatch(
+                "nothing says any more how often the sidecar was written: it may be an older copy",
+                expected=f"{HEADS}/{run_id}",
+                run_id=run_id,
+            )
         if (sidecar.revision, sidecar.sha256) != (revision, sha256) and (
             sidecar.revision <= revision
         ):
@@ -193,18 +205,13 @@ class StateStore:
             return False
         return found.sha256 == render_sidecar(history, view, revision=found.revision)[1]
 
-    def _head(self, run_id: str) -> tuple[int, str]:
-        """Return the last revision and digest on hint; (0, "") where the hint is lost or torn."""
-        found = _HEAD.fullmatch(self._heads.read(run_id, size_bytes_max=100) or b"")
-        return (int(found[1]), found[2].decode()) if found else (0, "")
-
     def _last_revision(self, run_id: str) -> int:
         try:
             data = self._bytes(run_id)
             stored = 0 if data is None else parse_sidecar(data, run_id).revision
         except (StopRefusedInput, StopEvidenceMismatch, StopStorage):
             stored = 0
-        return max(stored, self._head(run_id)[0])
+        return max(stored, _head(self._heads.read(run_id, size_bytes_max=100))[0])
 
     def _write(self, history: RunHistory, view: Json, *, after: int) -> None:
         run_id = history.header.run_id
@@ -219,6 +226,12 @@ class StateStore:
             self._heads.hint(run_id, b"%012d %s\n" % (after + 1, sha256.encode()))
         except StopStorage as stop:
             raise translated(stop, StopStorage, run_id=run_id) from stop
+
+
+def _head(hint: bytes | None) -> tuple[int, str]:
+    """Return the last revision and digest on hint; (0, "") where the hint is lost or torn."""
+    found = _HEAD.fullmatch(hint or b"")
+    return (int(found[1]), found[2].decode()) if found else (0, "")
 
 
 def render_sidecar(history: RunHistory, view: Json, *, revision: int) -> tuple[bytes, str]:

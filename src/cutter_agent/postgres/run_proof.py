@@ -109,6 +109,12 @@ def in_force_before(select: Select, change_set_id: str) -> tuple[InForceUnit, ..
     )
 
 
+def enacted_change_sets(select: Select, document_id: str) -> tuple[str, ...]:
+    """The ids of the document's change sets that were enacted, the newest first; at most 1,000."""
+    rows = _rows(select, "enacted_change_sets", document_id=document_id)
+    return tuple(str(row["change_set_id"]) for row in rows)
+
+
 def seals(select: Select, envelope_id: str) -> tuple[bytes, bytes]:
     """The executor's and the verifier's envelope over this manifest.
 

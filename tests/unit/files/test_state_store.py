@@ -255,6 +255,20 @@ def test_a_lost_hint_loses_nothing_else(store: StateStore, hint: bytes) -> None:
     assert store.load(RUN_ID) == history_of(2)
 
 
+@pytest.mark.parametrize("saves", [0, 1, 3])
+def test_an_older_copy_is_refused_even_where_its_hint_was_taken_away(
+    store: StateStore, saves: int
+) -> None:
+    store.create(history_of(1))
+    older = sidecar(store).read_bytes()
+    for number in range(saves):
+        store.save(history_of(2 + number), None)
+    sidecar(store).write_bytes(older)
+    (store.runs_dir / ".heads" / RUN_ID).unlink()
+    with pytest.raises(StopEvidenceMismatch, match="older copy"):
+        store.load(RUN_ID)
+
+
 def test_a_dry_history_only_grows(store: StateStore) -> None:
     store.create(history_of(1))
     store.save(history_of(3), None)

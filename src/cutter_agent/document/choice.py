@@ -117,9 +117,13 @@ class Choice:
         return [marks[i] for i in path]
 
     def settle(self, profile: Profile) -> None:
-        """Brings the accepted marks into order and leaves out headers inside units."""
-        rules = profile.rules
+        """Brings the accepted marks into order, leaves out headers inside units, and tells of missing numbers."""
         self.accepted.sort(key=_start)
+        self._leave_out_headers(profile)
+        self._gaps_within(profile)
+
+    def _leave_out_headers(self, profile: Profile) -> None:
+        rules = profile.rules
         if not any(rule.role == "group" for rule in rules):
             return
         kept: list[Mark] = []
@@ -134,6 +138,25 @@ class Choice:
             stack.append(mark)
             kept.append(mark)
         self.accepted = kept
+
+    def _gaps_within(self, profile: Profile) -> None:
+        """Missing numbers among siblings, where nobody looked for them while the sequence was chosen.
+
+        Where a law leaves numbers out as a habit, that is worth knowing and no reason to doubt.
+        """
+        stack: list[tuple[int, dict[int, int]]] = [(-1, {})]
+        for mark in self.accepted:
+            rule = profile.rules[mark.rule]
+            while stack[-1][0] >= mark.level:
+                stack.pop()
+            known = stack[-1][1]
+            number = mark.rank // SUB_MAX
+            last = known.get(mark.rule, 0)
+            told = _looked_for(rule) or rule.gaps == "any"
+            if number > last + 1 and mark.num.isdecimal() and not told:
+                self._tell_gap(last, mark, rule, "warning" if rule.gaps == "rare" else "info")
+            known[mark.rule] = number
+            stack.append((mark.level, {}))
 
     def _misread(
         self, marks: Sequence[Mark], weights: Sequence[float], path: Sequence[int], rule: Rule
@@ -172,17 +195,24 @@ class Choice:
             last = number
 
     def _gap(self, last: int, mark: Mark, rule: Rule) -> None:
+        if _looked_for(rule) and mark.rank // SUB_MAX > last + 1:
+            self._tell_gap(last, mark, rule, "warning")
+
+    def _tell_gap(self, last: int, mark: Mark, rule: Rule, severity: str) -> None:
         missing = mark.rank // SUB_MAX - last - 1
-        if missing <= 0 or rule.gaps != "rare" or rule.chain not in ("document", "auto"):
-            return
-        numbers = [str(number) for number in range(last + 1, last + missing + 1)]
-        shown = ", ".join(numbers[:GAP_NUMBERS_SHOWN_MAX])
+        until = last + 1 + min(missing, GAP_NUMBERS_SHOWN_MAX)
+        shown = ", ".join(map(str, range(last + 1, until)))
         more = "" if missing <= GAP_NUMBERS_SHOWN_MAX else " …"
         self.doubts.append(
             Doubt(
                 "NUMBER_GAP",
-                "warning",
+                severity,
                 mark.start,
                 f"{rule.alias} {mark.num} follows {last or 'nothing'}: {shown}{more} missing",
             )
         )
+
+
+def _looked_for(rule: Rule) -> bool:
+    """True if missing numbers of the rule are told of while its sequence is chosen."""
+    return rule.gaps == "rare" and rule.chain in ("document", "auto")

@@ -4,8 +4,10 @@ import hashlib
 import json
 import os
 import pty
+import re
 import subprocess
 import sys
+from html import unescape
 from pathlib import Path
 
 import pytest
@@ -125,6 +127,25 @@ def test_a_page_is_written_and_has_no_script_and_no_raw_text(
     assert "default-src 'none'" in html
     assert page.stat().st_mode & 0o777 == 0o644
     assert str(page) in capsys.readouterr().err
+
+
+def test_the_page_shows_units_and_source_side_by_side_and_leads_from_one_to_the_other(
+    tmp_path: Path,
+) -> None:
+    text = tmp_path / "doc.md"
+    text.write_text("# 1 One\n\nbefore\n\n## 1.1 Within\n\ninside\n\n# 3 Three\n\nend\n", "utf-8")
+    page = tmp_path / "marks.html"
+    assert run(["mark", str(text), "--profile", "markdown", "--html", str(page)]) == 0
+    html = page.read_text("utf-8")
+    tree, _, source = html.partition("<article>")
+    assert tree.count("<nav ") == 1
+    led_to = set(re.findall(r'href="#([^"]+)"', html))
+    anchors = re.findall(r'<section class="\w+" id="([^"]+)"', source)
+    assert len(anchors) == len(set(anchors)) >= 3
+    assert led_to <= set(anchors)
+    assert {anchor for anchor in anchors if "-" not in anchor} <= led_to
+    shown = "".join(re.findall(r"<pre>(.*?)</pre>", source, re.DOTALL))
+    assert unescape(shown) == text.read_text("utf-8")
 
 
 @pytest.mark.parametrize("inside", ["doc.md", "."])

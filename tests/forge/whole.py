@@ -236,6 +236,12 @@ FORGERIES: dict[str, tuple[BundleContents | bytes, str]] = {
         relisted(lambda files: files.update({"statements/executor.json": b"{}"})),
         "bundle_whole",
     ),
+    "a README that tells its reader to run something else": (
+        relisted(
+            lambda files: files.update({"README.md": files["README.md"] + b"```sh\nrm -r .\n```\n"})
+        ),
+        "bundle_whole",
+    ),
     "a list of digests that leaves a file out": (
         pack(
             {

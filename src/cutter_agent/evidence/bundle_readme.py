@@ -113,6 +113,47 @@ cat trust/allowed_signers
 """
 
 
+_POLICY: Final = (
+    "\nThe trust policy was brought in by signatures. Each line prints the key that made one: it "
+    "is the key of that person in `trust/allowed_signers`, or in the policy before.\n\n```sh\n"
+)
+_CHAIN: Final = (
+    "\n`trust/policy-1.json` and its successors counted before. The first is signed by all its "
+    "persons; each later one, `trust/policy.json` last, by as many as each gate of the policy "
+    "before asks for, and by as many as each of its own gates asks for. A live run's log names "
+    "them all:\n\n```sh\n"
+)
+_NOBODY: Final = "## 2. Nobody signed a request of this run\n"
+_APPROVALS: Final = (
+    "## 2. Persons signed the requests, byte for byte\n\n"
+    "A key must have been good when the request was issued; a name that ends in `.reject.sig` is "
+    "a refusal.\n\n```sh\n"
+)
+_LOG: Final = (
+    "\n## 6. The log holds the entries of this run\n\n"
+    "Each `log/*.record` is an entry, and the `.tlog-proof` beside it leads to a signed head of "
+    "the log. Each `log/*.checkpoint` is an older signed head, and the `.growth` beside it shows "
+    "that the log was only added to since. Formats: c2sp.org/tlog-proof, tlog-checkpoint and "
+    "tlog-witness (add-checkpoint). The key is in `keys/log.vkey`.\n"
+)
+
+
+def readme_texts() -> dict[str, str]:
+    """The parts of every README that follow from nothing, for whoever makes one again elsewhere."""
+    return {
+        "live": _HEAD.format(standing=_LIVE),
+        "simulated": _HEAD.format(standing=_SIMULATED),
+        "statements": _STATEMENTS.format(
+            executor=_openssl_line("executor"), verifier=_openssl_line("verifier")
+        ),
+        "policy": _POLICY,
+        "chain": _CHAIN,
+        "nobody": _NOBODY,
+        "approvals": _APPROVALS,
+        "log": _LOG,
+    }
+
+
 def bundle_readme(files: Mapping[str, bytes], *, simulated: bool) -> str:
     """The README for a bundle of these files; it follows from their names and request headers."""
     head = _HEAD.format(standing=_SIMULATED if simulated else _LIVE)
@@ -134,12 +175,7 @@ def _policy(files: Mapping[str, bytes]) -> str:
         f"-s trust/policy.json.{person}.sig < trust/policy.json\n"
         for person in signers
     ]
-    return (
-        "\nThe trust policy was brought in by signatures. Each line prints the key that made one: it "
-        "is the key of that person in `trust/allowed_signers`, or in the policy before.\n\n```sh\n"
-        + "".join(lines)
-        + "```\n"
-    )
+    return _POLICY + "".join(lines) + "```\n"
 
 
 def _chain(files: Mapping[str, bytes]) -> str:
@@ -158,12 +194,7 @@ def _chain(files: Mapping[str, bytes]) -> str:
             f'grep --quiet "$(sha256sum < trust/policy-{version}.json | cut -c 1-64)" log/*.record\n'
             for version in earlier
         ]
-    return (
-        "\n`trust/policy-1.json` and its successors counted before. The first is signed by all its "
-        "persons; each later one, `trust/policy.json` last, by as many as each gate of the policy "
-        "before asks for, and by as many as each of its own gates asks for. A live run's log names "
-        "them all:\n\n```sh\n" + "".join(lines) + "```\n"
-    )
+    return _CHAIN + "".join(lines) + "```\n"
 
 
 def _approvals(files: Mapping[str, bytes]) -> str:
@@ -180,12 +211,8 @@ def _approvals(files: Mapping[str, bytes]) -> str:
             f"-n {namespace}{_verify_time(files.get(request, b''))} -s {name} < {request}\n"
         )
     if not lines:
-        return "## 2. Nobody signed a request of this run\n"
-    return (
-        "## 2. Persons signed the requests, byte for byte\n\n"
-        "A key must have been good when the request was issued; a name that ends in `.reject.sig` is "
-        "a refusal.\n\n```sh\n" + "".join(lines) + "```\n"
-    )
+        return _NOBODY
+    return _APPROVALS + "".join(lines) + "```\n"
 
 
 def _verify_time(request: bytes) -> str:
@@ -206,10 +233,4 @@ def _log(files: Mapping[str, bytes]) -> str:
     """Section 6, where the run left entries in the database's log."""
     if not any(name.startswith("log/") for name in files):
         return ""
-    return (
-        "\n## 6. The log holds the entries of this run\n\n"
-        "Each `log/*.record` is an entry, and the `.tlog-proof` beside it leads to a signed head of "
-        "the log. Each `log/*.checkpoint` is an older signed head, and the `.growth` beside it shows "
-        "that the log was only added to since. Formats: c2sp.org/tlog-proof, tlog-checkpoint and "
-        "tlog-witness (add-checkpoint). The key is in `keys/log.vkey`.\n"
-    )
+    return _LOG

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 from datetime import timedelta
 from functools import cache
-from importlib.resources import files
 from typing import TYPE_CHECKING, Final
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -15,6 +14,7 @@ from starlette.responses import HTMLResponse
 from cutter_agent.evidence.citation import Citation, inert_json
 from cutter_agent.web import drawn, fact_words
 from cutter_agent.web.access import csrf_token, visitor
+from cutter_agent.web.statics import static_bytes
 from cutter_agent.web.words import LANGUAGES, Words, chosen
 
 if TYPE_CHECKING:
@@ -133,8 +133,7 @@ def as_json(citation: Citation) -> Markup:
 
 @cache
 def _asset_sha256(name: str) -> str:
-    data = files("cutter_agent.web").joinpath("static", name).read_bytes()
-    return hashlib.sha256(data).hexdigest()
+    return hashlib.sha256(static_bytes(name)).hexdigest()
 
 
 @cache

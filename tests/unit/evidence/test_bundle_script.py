@@ -19,7 +19,8 @@ from cutter_agent.evidence.archive import pack, unpack
 from cutter_agent.evidence.bundle import BundleContents, write_bundle
 from cutter_agent.evidence.canonical import sha256_hex
 from cutter_agent.evidence.ed25519 import key_id
-from forge.bundles import DATA, STRANGER
+from cutter_agent.web.statics import README_TEXTS, static_bytes
+from forge.bundles import ANNA, DATA, GOOD, STRANGER, request_body, signed
 from forge.whole import FORGERIES, REQUESTS, WHOLE, bundle
 
 PACKAGE = Path(cutter_agent.__file__).parent
@@ -27,14 +28,19 @@ SCRIPTS = (
     PACKAGE / "evidence" / "citation.js",
     *(
         PACKAGE / "web" / "static" / name
-        for name in ("bundle_forms.js", "bundle_policy.js", "bundle_checks.js")
+        for name in (
+            "bundle_forms.js",
+            "bundle_policy.js",
+            "bundle_readme.js",
+            "bundle_checks.js",
+        )
     ),
 )
 PROGRAM = """
 const fs = require("fs");
 globalThis.document = { getElementById: () => null };
-const [known, scripts, files] = JSON.parse(fs.readFileSync(0));
-const source = scripts.map((name) => fs.readFileSync(name, "utf-8")).join("\\n");
+const [known, texts, scripts, files] = JSON.parse(fs.readFileSync(0));
+const source = texts + scripts.map((name) => fs.readFileSync(name, "utf-8")).join("\\n");
 const check = new Function(`${source}; return bundles.check;`)();
 (async () => {
   const found = [];
@@ -54,13 +60,13 @@ def script(tmp_path: Path) -> Script:
         pytest.skip("no node on this machine: apt install nodejs")
 
     def run(*bundles: BundleContents | bytes, known: dict[str, str] | None = None) -> Failed:
-        names = []
+        names, texts = [], static_bytes(README_TEXTS).decode()
         for at, each in enumerate(bundles):
             names.append(str(tmp_path / f"{at}.zip"))
             Path(names[-1]).write_bytes(each if isinstance(each, bytes) else write_bundle(each))
         answer = subprocess.run(
             [node, "--no-warnings", "-e", PROGRAM],
-            input=json.dumps([known, [str(name) for name in SCRIPTS], names]),
+            input=json.dumps([known, texts, [str(name) for name in SCRIPTS], names]),
             capture_output=True,
             text=True,
             check=False,
@@ -108,7 +114,20 @@ def test_the_script_is_never_milder_than_the_command(script: Script) -> None:
 @pytest.mark.parametrize("steps", [(ONE,), (ONE, TWO), (ONE, TWO, THREE)])
 def test_a_chain_of_policies_that_was_signed_holds(script: Script, steps: tuple) -> None:
     [failed] = script(chained(*steps))
-    assert "policy_chain_is_signed" not in failed
+    assert not failed & {"bundle_whole", "policy_chain_is_signed"}
+
+
+def test_bundles_of_every_make_are_whole_as_the_program_writes_them(script: Script) -> None:
+    asked = request_body()
+    for failed in script(
+        GOOD,
+        replace(GOOD, requests=(signed(asked, refused=True, anna=ANNA),)),
+        replace(
+            GOOD, requests=(), policy_signatures=(), log_key=None, log_entries=(), log_growth=()
+        ),
+        replace(chained(ONE, TWO), log_entries=(), log_growth=()),
+    ):
+        assert "bundle_whole" not in failed
 
 
 def test_no_bit_of_a_bundle_can_be_changed(script: Script) -> None:

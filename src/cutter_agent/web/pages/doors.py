@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
 from http import HTTPStatus
-from importlib.resources import files
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Depends, File, Form, Request, UploadFile
@@ -26,6 +24,7 @@ from cutter_agent.web.console import console_of
 from cutter_agent.web.pages.shell import Word
 from cutter_agent.web.render import page
 from cutter_agent.web.sign_in import answered, new_challenge, people_who_may_sign_in, signature_of
+from cutter_agent.web.statics import CITATION_SCRIPT, static_bytes
 
 router = APIRouter(include_in_schema=False)
 
@@ -37,10 +36,11 @@ _STATIC: Final = {
     "bundle_checks.js": "text/javascript; charset=utf-8",
     "bundle_forms.js": "text/javascript; charset=utf-8",
     "bundle_policy.js": "text/javascript; charset=utf-8",
+    "bundle_readme.js": "text/javascript; charset=utf-8",
+    "readme_texts.js": "text/javascript; charset=utf-8",
     "htmx.min.js": "text/javascript; charset=utf-8",
     "icon.svg": "image/svg+xml",
 }
-_CITATION_SCRIPT: Final = "citation.js"
 _A_YEAR: Final = "public, max-age=31536000, immutable"
 _ASK_AGAIN: Final = "no-cache"
 
@@ -105,16 +105,8 @@ async def sign_in(
 @router.get("/static/{name}")
 def static_file(request: Request, name: str) -> Response:
     """A file of the console's own; nothing else is ever read."""
-    if name != _CITATION_SCRIPT and name not in _STATIC:
+    if name != CITATION_SCRIPT and name not in _STATIC:
         raise HTTPException(404)
     kept = _A_YEAR if request.url.query else _ASK_AGAIN
     media_type = _STATIC.get(name, "text/javascript; charset=utf-8")
-    return Response(_static(name), media_type=media_type, headers={"Cache-Control": kept})
-
-
-@cache
-def _static(name: str) -> bytes:
-    if name == _CITATION_SCRIPT:
-        # The checks have one home: the page that a citation carries and the console's run the same.
-        return files("cutter_agent.evidence").joinpath(name).read_bytes()
-    return files("cutter_agent.web").joinpath("static", name).read_bytes()
+    return Response(static_bytes(name), media_type=media_type, headers={"Cache-Control": kept})

@@ -1,8 +1,8 @@
 "use strict";
 // The checks of a bundle, by the names that `cutter evidence verify` has for them: every file is accounted for, the
 // statements are signed, the units have the signed root, the policy was signed as the one before it asks, the
-// persons whom it names approved these requests, and the log tells of all of it. Uses citation.js, bundle_forms.js and
-// bundle_policy.js.
+// persons whom it names approved these requests, and the log tells of all of it. Uses citation.js, bundle_forms.js,
+// bundle_policy.js and bundle_readme.js.
 
 const bundles = (() => {
   const { ascii, canonical, equal, moment, parseCanonical, sameBytes, shaped, text, verified } = forms;
@@ -60,7 +60,7 @@ const bundles = (() => {
     };
     if (files.has("keys/log.vkey")) contents.log = await forms.logKey(take("keys/log.vkey"));
     for (const party of PARTIES) contents[party] = opened(take, party);
-    await accounted(files, expected);
+    await accounted(files, expected, index.simulated);
     return contents;
   }
 
@@ -91,13 +91,13 @@ const bundles = (() => {
   }
 
   // The list of digests is that of these files, and every file is one that a bundle has.
-  async function accounted(files, expected) {
+  async function accounted(files, expected, simulated) {
     const lines = [];
     for (const name of [...files.keys()].sort()) {
       if (name !== "MANIFEST.sha256") lines.push(`${await digest(files.get(name))}  ${name}\n`);
       need(expected.has(name) || name.startsWith("documents/"), `${name} was added`);
     }
-    need(files.has("README.md"), "the bundle has no README.md");
+    need(files.has("README.md") && text(files.get("README.md")) === readmeOf(files, simulated), "README.md says something else");
     const listed = files.get("MANIFEST.sha256");
     need(listed !== undefined && text(listed) === lines.join(""), "a file was changed, added or lost since the list was made");
   }
@@ -374,7 +374,7 @@ const bundles = (() => {
     let contents = null;
     const whole = await result("bundle_whole", async () => {
       contents = await read(bytes);
-      return `each of ${contents.files.size} files is as it was written (README.md is advice: only its digest is compared)`;
+      return `each of ${contents.files.size} files is as it was written`;
     });
     const found = [whole];
     if (contents === null) return found;

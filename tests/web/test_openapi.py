@@ -138,6 +138,11 @@ def test_a_client_reviews_what_a_person_would_see(at: Served, deployed: Deployed
     page = alice.get(f"/documents/{CODE}?as_of=9999-01-01", headers={"Accept": "text/html"}).text
     assert f"/units/{CODE}/DIEU-7?as_of=9999-01-01" in page
     assert alice.get(f"/documents/{CODE}?as_of=never").status_code == 422
+    unit_then = f"/units/{CODE}/DIEU-7?as_of=9999-01-01"
+    page = alice.get(unit_then, headers={"Accept": "text/html"}).text
+    assert "?as=citation&amp;as_of=9999-01-01" in page
+    kept = alice.get(f"{unit_then}&as=citation").headers["content-disposition"]
+    assert f'filename="{run_id}.' in kept
     unit = alice.get("/api/v1/units", params={"address": f"{CODE}/DIEU-7"}).json()
     assert [version["in_force"] for version in unit["versions"]] == [True]
     assert alice.get("/api/v1/batches").json()["rows"] == []

@@ -48,11 +48,13 @@ def unit_page(request: Request, who: Who, at: At, address: str, as_of: Word = ""
     """One unit: its versions, and the citation of the one in force with its proof."""
     del who
     if request.query_params.get("as") == "citation":
-        body = citation_bytes(cite(at, address, as_of or None))
+        found = cite(at, address, as_of or None)
         name = "".join(c if c.isascii() and c.isalnum() else "-" for c in address)
-        disposition = f'attachment; filename="{name}.citation.json"'
+        disposition = f'attachment; filename="{found.run_id}.{name}.citation.json"'
         return Response(
-            body, media_type="application/json", headers={"Content-Disposition": disposition}
+            citation_bytes(found),
+            media_type="application/json",
+            headers={"Content-Disposition": disposition},
         )
     return page(
         request,

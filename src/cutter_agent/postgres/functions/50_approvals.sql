@@ -26,6 +26,11 @@ BEGIN
       SELECT FROM cutter_governance.approval_use AS u WHERE u.run_id = p_run_id AND u.gate = p_gate) THEN
     RAISE EXCEPTION 'run % has used an approval of % before', p_run_id, p_gate USING ERRCODE = 'CU013';
   END IF;
+  -- A run of an unknown document can still be voided (SG_3); nothing can be written for it.
+  IF p_gate <> 'SG_3_failure_escalation' AND NOT EXISTS (
+      SELECT FROM iu.source_document AS d WHERE d.document_id = v_run.document_id) THEN
+    RAISE EXCEPTION 'there is no document %', v_run.document_id USING ERRCODE = 'CU012';
+  END IF;
   v_header := split_part(convert_from(p_request, 'UTF8'), E'\n---\n', 1);
   v_expires := cutter_governance.request_life(v_header, p_gate);
   PERFORM cutter_governance.request_fits(v_header, v_run, p_gate, p_persons);

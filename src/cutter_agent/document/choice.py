@@ -144,16 +144,17 @@ class Choice:
 
         Where a law leaves numbers out as a habit, that is worth knowing and no reason to doubt.
         """
+        rules = profile.rules
+        told = [_looked_for(rule) or rule.gaps == "any" for rule in rules]
         stack: list[tuple[int, dict[int, int]]] = [(-1, {})]
         for mark in self.accepted:
-            rule = profile.rules[mark.rule]
             while stack[-1][0] >= mark.level:
                 stack.pop()
             known = stack[-1][1]
             number = mark.rank // SUB_MAX
             last = known.get(mark.rule, 0)
-            told = _looked_for(rule) or rule.gaps == "any"
-            if number > last + 1 and mark.num.isdecimal() and not told:
+            if number > last + 1 and not told[mark.rule] and mark.num.isdecimal():
+                rule = rules[mark.rule]
                 self._tell_gap(last, mark, rule, "warning" if rule.gaps == "rare" else "info")
             known[mark.rule] = number
             stack.append((mark.level, {}))

@@ -17,13 +17,13 @@ from cutter_agent.bootstrap.cutting import CuttingProcesses
 from cutter_agent.bootstrap.settings import DatabaseSettings, ServerKind, Settings, write_settings
 from cutter_agent.document.profiles import shipped
 from cutter_agent.orchestrator import Mode, Queue, QueueItem
-from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.batch_status import BatchStatus, SetAside
 from cutter_agent.orchestrator.grants import ROLE_ADMIN
 from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.orders import BackupLevel
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import GATE_TTL_S, Gate
+from cutter_agent.orchestrator.waiting import pause_request
 from cutter_agent.postgres.deployment import NewSource, add_source
 
 LANES = 16

@@ -245,6 +245,32 @@ class TestEnding:
         assert at.cutter("resume", run).status == 19
         assert at.begun("--live") != run
 
+    def test_a_voided_run_says_who_ended_it_and_what_to_do_instead(self, at: Terminal) -> None:
+        run = at.begun("--live")
+        at.cutter("runs", "void", run)
+        at.approve(run, "bob")
+        at.cutter("runs", "void", run)
+        why = at.json("why", run)
+        assert "voided by bob at 2" in why["cause"]
+        assert why["remedy"] == f"cutter cut {CODE}"
+
+    def test_a_refused_void_is_decided_and_the_run_waits_at_its_pause_again(
+        self, at: Terminal
+    ) -> None:
+        run = at.begun("--live")
+        at.cutter("runs", "void", run)
+        refused = at.json("reject", run, "--yes", "--key", at.key("bob"), "--reason", "go on")
+        assert refused["decision"] == "reject"
+        assert at.json("why", run)["remedy"] == f"cutter runs void {run}"
+        carried = at.cutter("runs", "void", run, "--json")
+        assert carried.document["stop_code"] == "STOP_APPROVAL_INVALID"
+        assert at.json("why", run)["remedy"] == f"cutter approve {run}"
+        signed = at.json("approve", run, "--yes", "--key", at.key("alice"))
+        assert signed["gate"] == "SG_1_cut_authz"
+        assert at.cutter("resume", run).status == 10
+        again = at.cutter("runs", "void", run, "--json")
+        assert again.document["stop_code"] == "STOP_APPROVAL_REQUIRED"
+
     def test_a_request_to_void_does_not_stop_an_approval_that_came_first(
         self, at: Terminal
     ) -> None:

@@ -23,8 +23,8 @@ from cutter_agent.bootstrap.offers import offer, signature_name
 from cutter_agent.bootstrap.sources import Offer, add_source
 from cutter_agent.document.profiles import shipped
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE
-from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.run_context import RunContext
+from cutter_agent.orchestrator.waiting import waiting_request
 from cutter_agent.postgres.connect import Select
 from cutter_agent.postgres.work import waiting_runs
 

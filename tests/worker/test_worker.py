@@ -24,9 +24,9 @@ from cutter_agent.bootstrap import Desk
 from cutter_agent.bootstrap.home import DATABASE_VARIABLE
 from cutter_agent.bootstrap.working import hand_over, install_queue
 from cutter_agent.errors import StopRefusedInput
-from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.grants import ROLE_READER
 from cutter_agent.orchestrator.run_context import RunContext
+from cutter_agent.orchestrator.waiting import waiting_request
 from cutter_agent.postgres.embedded import Server
 from cutter_agent.worker.loop import Worker
 from worker.fleet import (

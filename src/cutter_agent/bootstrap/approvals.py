@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.errors import StopApprovalInvalid, StopEvidenceMismatch, StopRefusedInput
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
-from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.clock import utc_text
 from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode
+from cutter_agent.orchestrator.waiting import waiting_request
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk

@@ -14,7 +14,6 @@ from cutter_agent.bootstrap.access import say_nothing
 from cutter_agent.bootstrap.cutting import CuttingProcesses
 from cutter_agent.bootstrap.desk import Desk, open_desk
 from cutter_agent.errors import Stop
-from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.batch import BatchRunner, Surroundings
 from cutter_agent.orchestrator.batch_lanes import (
     LaneAnswer,
@@ -25,6 +24,7 @@ from cutter_agent.orchestrator.batch_lanes import (
 )
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode
+from cutter_agent.orchestrator.waiting import pause_request
 
 if TYPE_CHECKING:
     from cutter_agent.files.batch_book import FolderBook

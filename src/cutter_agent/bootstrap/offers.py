@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cutter_agent.files.kb_reporter import FolderReporter
-from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.effects import Hook, no_effect
 from cutter_agent.orchestrator.grants import ROLE_REVIEW
 from cutter_agent.orchestrator.orders import OfferedSignature
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode
+from cutter_agent.orchestrator.waiting import waiting_request
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.desk import Desk

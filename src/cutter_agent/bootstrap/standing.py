@@ -14,11 +14,12 @@ from cutter_agent.errors import (
     StopEvidenceMismatch,
     StopRunUnknown,
 )
-from cutter_agent.orchestrator.ask import asked_of, pause_request, waiting_request
+from cutter_agent.orchestrator.ask import asked_of
 from cutter_agent.orchestrator.clock import parse_utc
 from cutter_agent.orchestrator.history import EventKind, RunEvent
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Gate, Mode, OrchestratorState
+from cutter_agent.orchestrator.waiting import pause_request, waiting_request
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -167,14 +168,15 @@ def explain(context: RunContext, here: Standing, stop: Stop | None) -> tuple[str
         return "The run is closed out; nothing is left to do.", "nobody needs to", ""
     if here.request is not None:
         return _waiting(context, here)
+    if context.over:
+        cause = _voided(context) if stop is None else stop.sentence
+        return cause, "nobody: the run is over", f"cutter cut {context.document_id}"
     if stop is None:
         return (
             "The run was interrupted; every finished step is recorded.",
             "anyone who may run it",
             f"cutter resume {run_id}",
         )
-    if context.over:
-        return stop.sentence, "nobody: the run is over", f"cutter cut {context.document_id}"
     if stop.category is Category.FAILED:
         return (
             stop.sentence,
@@ -237,12 +239,12 @@ def _waiting(context: RunContext, here: Standing) -> tuple[str, str, str]:
     gate = "" if request is None else request.gate.value
     if here.rejected:
         who = "anyone who may run it"
-        return f"{gate} was refused by {any_of(here.rejected)}.", who, f"cutter resume {run_id}"
+        return f"{gate} was refused by {any_of(here.rejected)}.", who, _going_on(run_id, here)
     if here.left_s <= 0:
         return (
-            f"The request of {gate} has expired; resume writes a new one.",
+            f"The request of {gate} has expired; the next command writes a new one.",
             "anyone who may run it",
-            f"cutter resume {run_id}",
+            _going_on(run_id, here),
         )
     signed = f"{len(here.signed)} of {here.threshold}" if here.threshold else "none"
     cause = f"{gate} waits for signatures: {signed} so far, {time_left(here.left_s)}."
@@ -253,6 +255,15 @@ def _waiting(context: RunContext, here: Standing) -> tuple[str, str, str]:
     if not here.may_sign:
         return cause, "nobody: the trust policy has too few persons for it", "cutter policy show"
     return cause, any_of(here.may_sign), f"cutter approve {run_id}"
+
+
+def _voided(context: RunContext) -> str:
+    """Who ended the run by a decision, and when."""
+    ended = [e for e in context.history.events if e.kind is EventKind.DECISION][-1]
+    approved = ended.body.get("approved")
+    persons = approved.get("persons") if isinstance(approved, dict) else None
+    by = f" by {', '.join(map(str, persons))}" if isinstance(persons, list) else ""
+    return f"The run was voided{by} at {ended.at_utc}; nothing of it is in force."
 
 
 def without_policy(context: RunContext) -> str:

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Final
 
 from cutter_agent.bootstrap.desk import Desk, open_desk
 from cutter_agent.errors import Stop, StopRefusedInput
-from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.batch_lanes import LaneAnswer, LaneOrder, drive_order, stopped_at
 from cutter_agent.orchestrator.grants import ROLE_EXEC, ROLE_READER
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Gate, Mode
+from cutter_agent.orchestrator.waiting import waiting_request
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap.access import Access

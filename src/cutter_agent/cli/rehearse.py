@@ -11,9 +11,9 @@ from cutter_agent.cli.names import code_argument
 from cutter_agent.cli.output import Output, speaks
 from cutter_agent.cli.session import Taken, answer, opened, take, waits
 from cutter_agent.errors import StopDrift
-from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.line import PAUSES
 from cutter_agent.orchestrator.states import Mode
+from cutter_agent.orchestrator.waiting import pause_request
 
 if TYPE_CHECKING:
     from cutter_agent.bootstrap import Desk

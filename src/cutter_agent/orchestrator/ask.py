@@ -30,7 +30,7 @@ from cutter_agent.orchestrator.authorize import Answer, Asked, authorize
 from cutter_agent.orchestrator.clock import parse_utc, utc_text
 from cutter_agent.orchestrator.factsheet import FactSheet
 from cutter_agent.orchestrator.history import EventKind, RunDocument, RunEvent
-from cutter_agent.orchestrator.line import PAUSES, Pause
+from cutter_agent.orchestrator.line import Pause
 from cutter_agent.orchestrator.pauses.sg_1_cut import AuthorizationRequested
 from cutter_agent.orchestrator.pauses.sg_3_escalation import (
     EscalationApproved,
@@ -47,6 +47,7 @@ from cutter_agent.orchestrator.report import document_name, make_document
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.sheet import escalation_sheet, review_sheet
 from cutter_agent.orchestrator.states import GATE_TTL_S, Gate, Mode, Role, Terminal
+from cutter_agent.orchestrator.waiting import refused_before, yes_to
 
 if TYPE_CHECKING:
     from cutter_agent.orchestrator.drive import Going
@@ -162,7 +163,7 @@ class Ask:
             return
         request = context.get(EscalationRequested)
         spent = request is not None and self._site.consumed_by(request.request_sha256) is not None
-        if request is None or spent or request.decision != decision or self._outlived(request):
+        if request is None or spent or self._outlived(request, decision, context):
             self._issue_escalation(going, decision)
             raise StopApprovalRequired(f"{Gate.SG_3} waits for its approval: {decision}")
         signed = self._kb.signatures(context.run_id, request.document)
@@ -173,7 +174,7 @@ class Ask:
             raise StopApprovalInvalid(
                 # By its number: each request that is refused is a stop, and a refusal, of its own.
                 f"{refused.fact}, request {request.number}: the run stays as it is",
-                expected=f"a yes to {decision}",
+                expected=yes_to(decision),
             ) from refused
         self._decide(going, decision, Given(EscalationApproved, answer, request, Mode.LIVE))
 
@@ -211,9 +212,14 @@ class Ask:
     def _policy_sha256(self) -> str:
         return NO_POLICY if self._policy is None else self._policy.sha256
 
-    def _outlived(self, request: EscalationRequested) -> bool:
-        """Say whether nobody can sign the request any more: it expired, or is of another trust policy."""
-        return self._expired(request) or request.policy_sha256 != self._policy_sha256
+    def _outlived(self, request: EscalationRequested, decision: str, context: RunContext) -> bool:
+        """Say whether nobody can say yes to this decision by signing the request any more."""
+        return (
+            request.decision != decision
+            or refused_before(context, request)
+            or self._expired(request)
+            or request.policy_sha256 != self._policy_sha256
+        )
 
     def _expired(self, request: AuthorizationRequested) -> bool:
         expires = parse_utc(request.expires_utc)
@@ -354,30 +360,3 @@ def check_decision(context: RunContext, decision: str) -> None:
             run_id=context.run_id,
             remedy="cutter runs show {run}",
         )
-
-
-def waiting_request(context: RunContext) -> AuthorizationRequested | None:
-    """Return the request that the run waits at: of SG_3 while it is undecided, else of its pause."""
-    # A stop that leaves the run at its pause, such as a bad signature, leaves its request waiting too.
-    ends = context.over or context.terminal is Terminal.FAILED
-    return _undecided(context) or (None if ends else pause_request(context))
-
-
-def pause_request(context: RunContext) -> AuthorizationRequested | None:
-    """Return the newest request of the pause that the run stands at, if it stands at one."""
-    for pause in PAUSES:
-        if context.state is pause.reaches:
-            return context.get(pause.yields)
-    return None
-
-
-def _undecided(context: RunContext) -> EscalationRequested | None:
-    """Return the request of SG_3 if nothing was decided, done or asked for since."""
-    request = context.get(EscalationRequested)
-    for event in reversed(context.history.events):
-        if event.kind in {EventKind.DECISION, EventKind.PHASE}:
-            return None
-        if event.kind is EventKind.REQUEST:
-            same = request is not None and event.body.get("document") == request.document
-            return request if same else None
-    return None

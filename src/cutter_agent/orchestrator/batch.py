@@ -13,7 +13,6 @@ from functools import cached_property
 from typing import Final
 
 from cutter_agent.errors import STOP_BY_CODE, Stop, StopRefusedInput
-from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.batch_lanes import LaneAnswer, LaneOrder, Lanes, OneLane, stopped_at
 from cutter_agent.orchestrator.batch_ledger import (
     BatchBook,
@@ -35,6 +34,7 @@ from cutter_agent.orchestrator.clock import parse_utc, utc_text
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.runner import OrchestratorRunner
 from cutter_agent.orchestrator.states import Mode, OrchestratorState, Terminal
+from cutter_agent.orchestrator.waiting import pause_request
 
 RUNS_LOOKED_AT: Final = 1_000
 """How many of the newest runs are looked through for one that is in flight already."""

@@ -15,7 +15,6 @@ from cutter_agent.errors import (
     StopRejected,
 )
 from cutter_agent.evidence.canonical import Json
-from cutter_agent.orchestrator.ask import pause_request, waiting_request
 from cutter_agent.orchestrator.batch_ledger import (
     DocumentLedger,
     LedgerEntry,
@@ -25,6 +24,7 @@ from cutter_agent.orchestrator.batch_ledger import (
 from cutter_agent.orchestrator.batch_queue import Queue
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Mode, OrchestratorState
+from cutter_agent.orchestrator.waiting import pause_request, waiting_request
 
 SCHEMA: Final = "cutter.batch/1"
 ATTEMPTS_MAX: Final = 3

@@ -8,10 +8,10 @@ from datetime import datetime
 
 from cutter_agent.errors import StopRefusedInput
 from cutter_agent.orchestrator.approval import CutApproved
-from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.policy import Person, TrustPolicy, key_fault
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.states import Gate
+from cutter_agent.orchestrator.waiting import waiting_request
 
 
 @dataclass(frozen=True, slots=True)

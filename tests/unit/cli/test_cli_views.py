@@ -18,9 +18,9 @@ from cutter_agent.cli.verify import (
 )
 from cutter_agent.files.kb_reporter import DryRunReporter
 from cutter_agent.files.state_store import StateStore
-from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.result import RunResult
 from cutter_agent.orchestrator.runner import OrchestratorRunner
+from cutter_agent.orchestrator.waiting import waiting_request
 from cutter_agent.postgres.read_back import HeldUnit
 from cutter_agent.rehearsal import InMemoryDiscoverer
 

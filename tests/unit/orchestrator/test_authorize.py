@@ -17,7 +17,6 @@ from cutter_agent.errors import (
 )
 from cutter_agent.evidence.sshsig import APPROVAL_NAMESPACE, REJECT_NAMESPACE
 from cutter_agent.orchestrator import OrchestratorRunner, OrchestratorState, StateStore
-from cutter_agent.orchestrator.ask import waiting_request
 from cutter_agent.orchestrator.policy import (
     POLICY_SCHEMA,
     EnrolledKey,
@@ -28,6 +27,7 @@ from cutter_agent.orchestrator.policy import (
 from cutter_agent.orchestrator.run_context import RunContext
 from cutter_agent.orchestrator.runner import Deployment
 from cutter_agent.orchestrator.states import Gate
+from cutter_agent.orchestrator.waiting import waiting_request
 
 
 def person(name: str, *more: str, revoked: str | None = None) -> Person:

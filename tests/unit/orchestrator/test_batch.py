@@ -27,7 +27,6 @@ from cutter_agent.orchestrator import (
     RunContext,
     StateStore,
 )
-from cutter_agent.orchestrator.ask import pause_request
 from cutter_agent.orchestrator.batch import Surroundings
 from cutter_agent.orchestrator.batch_html import batch_html
 from cutter_agent.orchestrator.batch_ledger import LedgerKind
@@ -42,6 +41,7 @@ from cutter_agent.orchestrator.batch_status import (
 from cutter_agent.orchestrator.history import EventKind
 from cutter_agent.orchestrator.runner import Deployment
 from cutter_agent.orchestrator.states import Terminal
+from cutter_agent.orchestrator.waiting import pause_request
 
 CODES = ("D-1", "D-BIG", "D-2", "D-RAW", "D-3", "D-TWICE")
 TEXT = "# One\n\nFirst.\n\n## Two\n\nSecond.\n"

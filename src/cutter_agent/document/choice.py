@@ -65,6 +65,10 @@ class Choice:
         """The mark does not count, for this reason."""
         self.refused.append((mark, reason))
 
+    def tell(self, code: str, start: int, sentence: str) -> None:
+        """A reader is told, as a warning."""
+        self.doubts.append(Doubt(code, "warning", start, sentence))
+
     def replace(self, gone: AbstractSet[int], marks: Sequence[Mark]) -> None:
         """The accepted marks that start there give way to these."""
         self.accepted = [mark for mark in self.accepted if mark.start not in gone]
@@ -140,17 +144,22 @@ class Choice:
         self.accepted = kept
 
     def _gaps_within(self, profile: Profile) -> None:
-        """Missing numbers among siblings, where nobody looked for them while the sequence was chosen.
+        """Missing numbers among siblings, or in the document, where nobody looked for them while the sequence was chosen.
 
         Where a law leaves numbers out as a habit, that is worth knowing and no reason to doubt.
         """
         rules = profile.rules
         told = [_looked_for(rule) or rule.gaps == "any" for rule in rules]
+        through = [
+            rule.chain in ("document", "auto") and index not in self.scoped
+            for index, rule in enumerate(rules)
+        ]
+        whole: dict[int, int] = {}
         stack: list[tuple[int, dict[int, int]]] = [(-1, {})]
         for mark in self.accepted:
             while stack[-1][0] >= mark.level:
                 stack.pop()
-            known = stack[-1][1]
+            known = whole if through[mark.rule] else stack[-1][1]
             number = mark.rank // SUB_MAX
             last = known.get(mark.rule, 0)
             if number > last + 1 and not told[mark.rule] and mark.num.isdecimal():

@@ -18,6 +18,8 @@ BARE_COSTS: Final = {"rare": Costs(1.2, 4.0, 0.9, 2.5), "usual": Costs(0.3, 1.0,
 _LEVEL: Final = SPINE_LEVEL_MAX + 1
 _new: Final = tuple.__new__
 _HELD_MIN: Final = 2
+_ALONE_FROM: Final = 2
+"""A first number may stand alone; a later one does not."""
 _BEGINS_MIN: Final = 3
 """So often a rule must start anew to stand below one whose own first number is missing."""
 _AGAIN_MIN: Final = 2
@@ -110,6 +112,10 @@ class Descent:
             path = [among[i] for i in best_path(ranks, weights, BARE_COSTS[rule.gaps])]
             if not path:
                 continue
+            if len(path) == 1 and self._stands_alone(
+                marks[path[0]], ranks[among.index(path[0])], rule
+            ):
+                continue
             for i in path:
                 start, end, _, num, _, _, quote, headed = marks[i]
                 rank = options[i][index]
@@ -125,6 +131,22 @@ class Descent:
                         index if left >= 0 else above,
                     )
             return
+
+    def _stands_alone(self, mark: Mark, rank: int, rule: Rule) -> bool:
+        """Say whether the only number of its kind is none of the first, where numbers are hardly ever missing.
+
+        It is the number of a title in the margin, or of a sentence that runs on; a reader is told of it.
+        """
+        number = rank // SUB_MAX
+        if rule.gaps != "rare" or number < _ALONE_FROM or not mark.num.isdecimal():
+            return False
+        self._choice.tell(
+            "NUMBER_ALONE",
+            mark.start,
+            f"this line begins like {rule.alias} {mark.num}, and no number of its kind stands before"
+            " or behind it, so it is no unit",
+        )
+        return True
 
     def _again(self, marks: list[Mark], options: list[dict[int, int]], used: frozenset[int]) -> int:
         """A way of counting that stands higher up too, where all marks count 1, 2, 3… in it; or -1."""

@@ -15,6 +15,8 @@ NESTED = """### Điều 1. Phạm vi
 ### Điều 2. Hiệu lực
 
 2. Quy chế này có hiệu lực ngay.
+
+3. Quy chế cũ hết hiệu lực.
 """
 STATUTE = """# Reading Room Act
 
@@ -56,13 +58,33 @@ def gaps(text: str, profile: str) -> list[tuple[str, str]]:
                 ("warning", "Absatz 4 follows 2: 3 missing"),
             ],
         ),
-        (NESTED.replace("3. Phòng", "2. Phòng").replace("2. Quy", "1. Quy"), "vn-law", []),
+        (
+            "# Act\n\n## Erster Teil\n\n## § 1 A\n\nText.\n\n## Zweiter Teil\n\n## § 2 B\n\nText.\n",
+            "de",
+            [],
+        ),
+        (
+            NESTED.replace("3. Phòng", "2. Phòng")
+            .replace("2. Quy", "1. Quy")
+            .replace("3. Quy", "2. Quy"),
+            "vn-law",
+            [],
+        ),
     ],
 )
 def test_every_missing_number_is_told(
     text: str, profile: str, expected: list[tuple[str, str]]
 ) -> None:
     assert gaps(text, profile) == expected
+
+
+def test_a_later_number_that_stands_alone_is_no_unit_and_a_reader_is_told() -> None:
+    text = NESTED.replace("3. Quy chế cũ hết hiệu lực.\n", "")
+    marked = mark_text(text.encode(), parse_profile(shipped("vn-law")), code="DOC")
+    assert [unit.address for unit in marked.candidates][-1] == "DOC/DIEU-2"
+    [alone] = [finding for finding in marked.findings if finding.code == "NUMBER_ALONE"]
+    assert alone.severity == "warning"
+    assert alone.start == text.encode().index(b"2. Quy")
 
 
 def test_a_gap_of_many_numbers_is_told_with_a_few() -> None:

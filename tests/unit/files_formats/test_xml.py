@@ -34,6 +34,23 @@ def test_akoma_ntoso_numbers_begin_their_lines() -> None:
     ]
 
 
+def test_final_provisions_are_read_whole_and_a_title_in_the_margin_counts_nothing() -> None:
+    body = """<body><level role="marginal"><num>2.</num><heading>Hours</heading>
+      <article><num>Art. 3</num><content><p>It is open.</p></content></article></level></body>
+      <proviso><heading>Final title</heading><article><num>Art. 1</num><content>
+      <paragraph><content><p>Old cards stay valid.</p></content></paragraph></content></article>
+      <article><num>Art. 2</num><content><p>It begins today.</p></content></article></proviso>"""
+    found = akn(body)
+    assert found[:2] == ["› 2. Hours", "# Art. 3"]
+    assert [line for line in found if line.startswith("#")] == [
+        "# Art. 3",
+        "# Final title",
+        "## Art. 1",
+        "## Art. 2",
+    ]
+    assert "It begins today." in found
+
+
 def test_notes_stand_below_and_quoted_structure_is_no_heading() -> None:
     body = """<body><article><num>Art. 1</num><heading>One<authorialNote marker="1"><p>SR 1</p>
       </authorialNote></heading><content><p>It reads: <mod>as <quotedStructure startQuote="“" endQuote="”">

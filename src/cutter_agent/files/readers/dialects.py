@@ -99,10 +99,11 @@ AKN: Final = Dialect(
     numbers=frozenset({"num"}),
     headings=frozenset({"heading", "subheading"}),
     headed=words(
-        "article book chapter clause division part rule section subchapter subdivision subpart "
+        "article book chapter clause division part proviso rule section subchapter subdivision subpart "
         "subrule subtitle title tome hcontainer attachment"
     ),
     titles=frozenset({"longTitle"}),
+    inline=_INLINE - {"proviso"},
     blocks=frozenset({"p", "blockList", "item", "content", "intro", "list", "point", "paragraph"}),
     skipped=frozenset({"meta", "toc", "coverPage", "img"}),
     notes=frozenset({"authorialNote"}),

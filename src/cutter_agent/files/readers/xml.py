@@ -103,6 +103,10 @@ def parsed_xml(source: bytes) -> etree._Element:
         ) from error
 
 
+MARGIN: Final = "\u203a "
+"""What a title that print shows in the margin begins with: it stands in a line, and is no unit's number."""
+
+
 class _Walk:
     """One pass over the elements, in document order."""
 
@@ -176,7 +180,7 @@ class _Walk:
             self._write_notes()
             lines.blank()
         elif title or headings:
-            lines.release()
+            lines.release(MARGIN if _stands_in_the_margin(element) else "")
         else:
             lines.hold()
         return ""
@@ -267,6 +271,14 @@ class _Walk:
 def _local(element: etree._Element) -> str:
     """The element's name without its namespace."""
     return str(element.tag).rpartition("}")[2]
+
+
+def _stands_in_the_margin(element: etree._Element) -> bool:
+    """True for what Swiss law prints beside its articles: its numbers count no units."""
+    return any(
+        name.rpartition("}")[2] == "role" and value == "marginal"
+        for name, value in _attributes(element).items()
+    )
 
 
 def _attributes(element: etree._Element) -> dict[str, str]:

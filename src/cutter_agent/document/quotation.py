@@ -11,8 +11,10 @@ from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-QUOTATION_CHARACTERS_MAX: Final = 50_000
-"""A closing mark further away than this closes something else."""
+QUOTATION_CHARACTERS_MAX: Final = 1_000_000
+"""A closing mark further away than this closes something else: an amending law may quote a whole code."""
+STRAIGHT_CHARACTERS_MAX: Final = 50_000
+"""The same for marks that open and close alike, where one that was lost turns all behind it around."""
 _TAIL_CHARACTERS_MAX: Final = 16
 """Behind the mark that closes several lines stand a stop and hardly a word."""
 _LABEL_RE: Final = re.compile(
@@ -64,10 +66,11 @@ def quoted_stretches(shadow: str, quotes: Sequence[tuple[str, str]]) -> list[tup
         if opening not in shadow:
             continue
         places, ends = _closings(shadow, opening, closing)
+        longest = STRAIGHT_CHARACTERS_MAX if opening == closing else QUOTATION_CHARACTERS_MAX
         found += [
             (place, end)
             for place, end in zip(places, ends, strict=True)
-            if 0 < end <= place + QUOTATION_CHARACTERS_MAX
+            if 0 < end <= place + longest
             and _begins_line(shadow, place)
             and shadow.find("\n", place, end) >= 0
             and (opening != closing or _is_announced(shadow, place))

@@ -135,12 +135,13 @@ class Region:
         run: list[int] = []
         within, expected, outer = -1, 0, 0
         for place, mark in enumerate(marks):
-            row = self._quoted.row_of(mark.start)
+            row, number = self._quoted.row_of(mark.start), mark.rank // SUB_MAX
             if row != within:
+                if row < 0 and number == outer:
+                    run = []  # behind the quotation the counting goes on as if it were not there
                 result += run if len(run) >= _GOING_ON_MIN else []
                 expected = expected if len(run) >= _GOING_ON_MIN else outer
                 run, within, outer = [], row, expected
-            number = mark.rank // SUB_MAX
             if row < 0:
                 expected = outer = number + 1
             elif number == expected:

@@ -1,5 +1,6 @@
 """The keyboard: j and k walk, a goes to the approve sheet; never while somebody types."""
 
+from playwright.sync_api import expect
 from tests.browser.conftest import Console
 
 from cutter_agent.orchestrator import Mode
@@ -13,15 +14,11 @@ def test_j_and_k_walk_through_the_units_and_light_the_source(console: Console) -
         assert rows.nth(0).get_attribute("aria-current") == "true"
         first, second = (rows.nth(n).locator(".name").inner_text().split()[0] for n in (0, 1))
         page.keyboard.press("j")
-        page.wait_for_function(
-            "name => document.querySelector('#lit strong').textContent.trim() === name", arg=second
-        )
+        expect(page.locator("#lit strong").first).to_have_text(second)
         assert here.inner_text().split()[0] == second
         assert "unit=" in page.url, "the place is in the address, for whoever it is sent to"
         page.keyboard.press("k")
-        page.wait_for_function(
-            "name => document.querySelector('#lit strong').textContent.trim() === name", arg=first
-        )
+        expect(page.locator("#lit strong").first).to_have_text(first)
 
 
 def test_a_goes_to_the_approve_sheet_of_the_row_and_not_while_typing(console: Console) -> None:
@@ -63,9 +60,7 @@ def test_the_keys_go_on_beyond_a_page_and_a_unit_can_be_jumped_to(console: Conso
         assert rows.count() == 200
         last = rows.nth(199).locator(".name").evaluate("e => e.firstChild.textContent.trim()")
         page.locator(".tree a").nth(199).click()
-        page.wait_for_function(
-            "name => document.querySelector('#lit strong').textContent.trim() === name", arg=last
-        )
+        expect(page.locator("#lit strong").first).to_have_text(last)
         with page.expect_navigation():
             page.keyboard.press("j")
         assert page.locator(".pages", has_text="201–400").count()

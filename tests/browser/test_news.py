@@ -31,9 +31,7 @@ def test_what_a_reader_opened_stays_open_when_the_page_moves(console: Console) -
             page.evaluate(
                 "htmx.ajax('GET', location.href, {target: '#live', select: '#live', swap: 'outerHTML'})"
             )
-        page.wait_for_function(
-            "!document.querySelector('.htmx-request, .htmx-swapping, .htmx-settling')"
-        )
+        expect(page.locator(".htmx-request, .htmx-swapping, .htmx-settling")).to_have_count(0)
         expect(page.locator("details[data-key=mark]")).to_have_attribute("open", "")
         expect(page.locator("details[data-key=cutplan]")).not_to_have_attribute("open", "")
         assert visit.violations() + visit.complaints == []

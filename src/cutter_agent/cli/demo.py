@@ -164,6 +164,7 @@ def _next(played: Played) -> tuple[str, ...]:
         "cutter runs list",
         f"cutter runs show {played.live.run_id}",
         f"cutter verify {played.live.run_id}",
+        "cutter serve",
         "cutter policy explain SG_1",
         "cutter doctor",
         f"cutter source add {sample_path(CHARTER_NEXT)} --code {CHARTER_CODE}",

@@ -94,3 +94,13 @@ def test_the_documents_before_a_backup_are_those_that_have_asked_nothing(
             hand_over(desk, code)
         assert documents_before_a_backup(reader, limit=9) == list(LATER)
         assert documents_before_a_backup(reader, limit=0) == []
+
+
+def test_a_worker_that_drains_waits_for_a_run_that_was_opened_a_moment_ago(
+    deployed: Deployed,
+) -> None:
+    (code,) = LATER
+    with deployed.desk() as desk:
+        desk.runner().hand_over(code)  # and nobody is told
+    tally = Worker(deployed.environ, 1, lambda kind, fields: None, drain=True).run()
+    assert (tally.driven, tally.stops) == (1, {})

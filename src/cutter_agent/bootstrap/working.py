@@ -123,6 +123,16 @@ class Lookout:
         )
         return found, worker_count(select)
 
+    def more_to_come(self) -> bool:
+        """Say whether a run was opened a moment ago, which a look does not find yet.
+
+        Raises:
+            StopDatabaseAway: the server does not answer.
+        """
+        from cutter_agent.postgres.work import any_just_opened
+
+        return any_just_opened(self._select())
+
     def signed_here(self) -> Sequence[str]:
         """Waiting runs whose folder on this machine has changed since the last look: somebody may have signed."""
         from cutter_agent.postgres.work import waiting_runs

@@ -34,6 +34,14 @@ _WORKERS: Final = """
 SELECT count(*) AS workers FROM pg_stat_activity
 WHERE datname = current_database() AND application_name = 'cutter work'
 """
+_JUST_OPENED: Final = """
+SELECT EXISTS (
+  SELECT FROM cutter_governance.run AS r JOIN cutter_governance.run_event AS e ON e.run_id = r.run_id
+  WHERE r.outcome IS NULL AND r.holds_document AND e.seq = 1
+    AND e.recorded_at >= clock_timestamp() - interval '6 seconds'
+    AND NOT EXISTS (SELECT FROM cutter_governance.run_event AS o WHERE o.run_id = r.run_id AND o.seq > 1)
+) AS any
+"""
 _QUEUE_MARK: Final = """
 SELECT obj_description(oid, 'pg_namespace') FROM pg_namespace WHERE nspname = 'cutter_queue'
 """
@@ -98,6 +106,11 @@ def documents_before_a_backup(reader: Login, *, limit: int) -> Sequence[str]:
             statement("documents_before_a_backup"), {"limit": limit}
         ).fetchall()
     return [str(document_id) for (document_id,) in rows]
+
+
+def any_just_opened(select: Select) -> bool:
+    """Say whether a run was opened a moment ago that nobody has begun: it counts as work in a few seconds."""
+    return bool(select(_JUST_OPENED, {})[0]["any"])
 
 
 def worker_count(select: Select) -> int:

@@ -185,7 +185,7 @@ class Worker:
                 begun = self._begin(wanted)
                 soon = any(self._soon(each.run_id) for each in found)
                 quiet = 0 if begun or self._going or soon else quiet + 1
-                if self._drain and quiet > 1:
+                if self._drain and quiet > 1 and not await self._more_to_come():
                     return
             except Stop as stop:
                 self._tell("away", {"code": stop.code, "fact": stop.fact})
@@ -209,6 +209,9 @@ class Worker:
             task.add_done_callback(self._tasks.discard)
             begun += 1
         return begun
+
+    async def _more_to_come(self) -> bool:
+        return await asyncio.to_thread(self._lookout.more_to_come)
 
     def _soon(self, run_id: str) -> bool:
         """Say whether the run is left alone for a moment only: a worker that drains waits for it."""
